@@ -1,0 +1,1 @@
+"""Dense algebra and compiled loops on plain arrays; nothing here knows labels or files."""

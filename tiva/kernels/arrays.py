@@ -1,0 +1,27 @@
+"""Array types, and the one place where arrays are brought into the layout that kernels expect."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray: TypeAlias = NDArray[np.float64]
+IntArray: TypeAlias = NDArray[np.int64]
+
+
+def as_matrix_layout(values: Any) -> FloatArray:
+    """Return ``values`` as a C-contiguous float64 array, copied only where needed."""
+    return np.ascontiguousarray(values, dtype=np.float64)
+
+
+def frozen(values: FloatArray) -> FloatArray:
+    """Return ``values`` set read-only."""
+    values.setflags(write=False)
+    return values
+
+
+def offsets_of(sizes: Any) -> IntArray:
+    """Return the (G + 1,) offsets of consecutive blocks of the given sizes."""
+    return np.concatenate(([0], np.cumsum(np.asarray(sizes, dtype=np.int64)))).astype(np.int64)
