@@ -86,7 +86,9 @@ class UnknownLabelError(TivaError, LookupError):
         else:
             do = f"choose one of the {len(self.known)} known labels"
         super().__init__(
-            explain(f"unknown {kind} {label!r}", got=repr(label), expected=f"one of {listing(self.known)}", do=do)
+            explain(
+                f"unknown {kind} {label!r}", got=repr(label), expected=f"one of {listing(self.known)}", do=do
+            )
         )
 
 

@@ -25,3 +25,10 @@ def frozen(values: FloatArray) -> FloatArray:
 def offsets_of(sizes: Any) -> IntArray:
     """Return the (G + 1,) offsets of consecutive blocks of the given sizes."""
     return np.concatenate(([0], np.cumsum(np.asarray(sizes, dtype=np.int64)))).astype(np.int64)
+
+
+def read_only(values: FloatArray) -> FloatArray:
+    """Return a read-only view, C-contiguous: compiled kernels then see one type whatever the caller holds."""
+    view = as_matrix_layout(values).view()
+    view.setflags(write=False)
+    return view

@@ -394,9 +394,13 @@ def _cells(
 def _vector(name: str, values: ArrayLike, n: int) -> FloatArray:
     array = np.array(values, dtype=np.float64).reshape(-1)
     if array.shape != (n,):
-        raise ShapeError(explain(f"{name} does not fit the labels", got=f"length {array.size}", expected=f"{n}"))
+        raise ShapeError(
+            explain(f"{name} does not fit the labels", got=f"length {array.size}", expected=f"{n}")
+        )
     if not np.isfinite(array).all():
-        raise CellError(explain(f"{name} has {int((~np.isfinite(array)).sum())} cells that are not finite numbers"))
+        raise CellError(
+            explain(f"{name} has {int((~np.isfinite(array)).sum())} cells that are not finite numbers")
+        )
     return array
 
 

@@ -1,0 +1,259 @@
+"""The bilateral sweep: one pass over the trade blocks that makes and accumulates all terms of a decomposition.
+
+Every bilateral term of every method is, for exporting row i of country s and importer r,
+
+    coefficient_i * sum_k weight_k * component_k(i, r),
+
+where a component is A_sr x_r (``common``: the same x for all exporters), A_sr x_rs (``paired``: one x for each
+exporter s) or a final flow. The sweep reads each trade block once, makes all its small products in registers and adds
+them to the terms, so that nothing larger than the terms themselves is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numba
+import numpy as np
+
+from tiva.kernels.arrays import FloatArray, IntArray, as_matrix_layout, read_only
+
+_ROWS_PER_TASK = 64
+"""Rows a thread takes at a time: small enough to balance, large enough that scheduling costs nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Which component goes into which term, with which coefficient.
+
+    Attributes
+    ----------
+    terms, coefficients, components
+        Names, in the order of the arrays handed to the sweep.
+    entries
+        Rows (term, coefficient, component, weight).
+    """
+
+    terms: tuple[str, ...]
+    coefficients: tuple[str, ...]
+    components: tuple[str, ...]
+    entries: tuple[tuple[str, str, str, float], ...]
+
+    def arrays(self) -> tuple[IntArray, FloatArray]:
+        """Return positions (entries, 3) and weights (entries,)."""
+        positions = np.array(
+            [
+                (self.terms.index(t), self.coefficients.index(c), self.components.index(k))
+                for t, c, k, _ in self.entries
+            ],
+            dtype=np.int64,
+        ).reshape(-1, 3)
+        return positions, np.array([w for *_, w in self.entries], dtype=np.float64)
+
+
+def sweep_python(
+    first: int,
+    last: int,
+    flows: Any,
+    offsets: Any,
+    block_of: Any,
+    common: Any,
+    paired: Any,
+    final: Any,
+    coefficients: Any,
+    band_start: Any,
+    band_share: Any,
+    positions: Any,
+    weights: Any,
+    out: Any,
+) -> None:
+    """Accumulate the terms of rows ``first`` to ``last``; see :func:`sweep` for the arrays (plain-Python twin)."""
+    n_common = common.shape[0]
+    n_products = n_common + paired.shape[0]
+    products = np.empty(n_products)
+    blocks = offsets.shape[0] - 1
+    for i in range(first, last):
+        s = block_of[i]
+        for r in range(blocks):
+            if r == s:
+                continue
+            start = offsets[r]
+            end = offsets[r + 1]
+            for k in range(n_common):
+                total = 0.0
+                for j in range(start, end):
+                    total += flows[i, j] * common[k, j]
+                products[k] = total
+            for k in range(n_products - n_common):
+                total = 0.0
+                for j in range(start, end):
+                    total += flows[i, j] * paired[k, s, j]
+                products[n_common + k] = total
+            for row in range(band_start[i], band_start[i + 1]):
+                for e in range(weights.shape[0]):
+                    k = positions[e, 2]
+                    if k < n_products:
+                        component = products[k] * band_share[row]
+                    else:
+                        component = final[k - n_products, row, r]
+                    out[positions[e, 0], row, r] += (
+                        weights[e] * coefficients[positions[e, 1], row] * component
+                    )
+
+
+_sweep = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(sweep_python)
+
+
+def sweep(
+    flows: FloatArray,
+    scale: FloatArray,
+    offsets: IntArray,
+    recipe: Recipe,
+    *,
+    coefficients: Sequence[FloatArray],
+    common: Sequence[FloatArray] = (),
+    paired: Sequence[FloatArray] = (),
+    final: Sequence[FloatArray] = (),
+    band_start: IntArray | None = None,
+    band_share: FloatArray | None = None,
+) -> dict[str, FloatArray]:
+    """Make all bilateral terms of a decomposition in one parallel pass over the trade blocks.
+
+    Parameters
+    ----------
+    flows
+        Shape (n, n), C-contiguous: intermediate flows, row sells to column. Domestic blocks are not read.
+    scale
+        Shape (n,): what turns column j of ``flows`` into coefficients, 1 / output, 0 where output is 0.
+    offsets
+        Shape (G + 1,): blocks of countries among the n rows and columns.
+    recipe
+        Names of terms, coefficients and components (common, then paired, then final) and how they combine.
+    coefficients
+        One (R,) array per coefficient.
+    common
+        One (n,) array per component: x_r on block r.
+    paired
+        One (n, G) array per component: x_rs in column s.
+    final
+        One (R, G) array per component: flows of row to importer.
+    band_start, band_share
+        Shapes (n + 1,) and (R,): which rows of the result a row of ``flows`` spreads over and with which share of
+        its exports. Left out: R = n, each row itself.
+
+    Returns
+    -------
+    dict
+        Term -> array (R, G), zero where the importer is the exporter.
+    """
+    n, countries = flows.shape[0], len(offsets) - 1
+    start = np.arange(n + 1, dtype=np.int64) if band_start is None else band_start
+    share = np.ones(n) if band_share is None else as_matrix_layout(band_share)
+    rows = len(share)
+    positions, weights = recipe.arrays()
+    block_of = np.repeat(np.arange(countries, dtype=np.int64), np.diff(offsets))
+    out = np.zeros((len(recipe.terms), rows, countries))
+    arguments = (
+        read_only(flows),
+        offsets,
+        block_of,
+        _stacked([x * scale for x in common], (n,)),
+        _stacked([(x * scale[:, None]).T for x in paired], (countries, n)),
+        _stacked(final, (rows, countries)),
+        _stacked(coefficients, (rows,)),
+        start,
+        share,
+        positions,
+        weights,
+        out,
+    )
+    run_rows(_sweep, n, arguments)
+    return dict(zip(recipe.terms, out, strict=True))
+
+
+def _stacked(arrays: Sequence[FloatArray], shape: tuple[int, ...]) -> FloatArray:
+    return as_matrix_layout(np.stack(arrays)) if arrays else np.zeros((0, *shape))
+
+
+def run_rows(kernel: Any, rows: int, arguments: tuple[Any, ...]) -> None:
+    """Run a compiled row-range kernel over all rows on as many threads as numba is allowed.
+
+    Threads take ranges from a queue; the kernels release the interpreter lock. Unlike numba's own parallel loops this
+    needs no threading layer, so it is safe under any other threads and in worker processes.
+    """
+    ranges = [(first, min(first + _ROWS_PER_TASK, rows)) for first in range(0, rows, _ROWS_PER_TASK)]
+    threads = min(numba.get_num_threads(), len(ranges))
+    if threads <= 1:
+        kernel(0, rows, *arguments)
+        return
+    kernel(*ranges[0], *arguments)
+    with ThreadPoolExecutor(threads) as pool:
+        for done in [pool.submit(kernel, first, last, *arguments) for first, last in ranges[1:]]:
+            done.result()
+
+
+def trade_products_python(
+    first: int, last: int, flows: Any, offsets: Any, block_of: Any, common: Any, paired: Any, out: Any
+) -> None:
+    """Products of rows ``first`` to ``last``; see :func:`trade_products` for the arrays (plain-Python twin)."""
+    n_common = common.shape[0]
+    for i in range(first, last):
+        s = block_of[i]
+        for r in range(offsets.shape[0] - 1):
+            if r == s:
+                continue
+            for k in range(n_common):
+                total = 0.0
+                for j in range(offsets[r], offsets[r + 1]):
+                    total += flows[i, j] * common[k, j]
+                out[i, r, k] = total
+            for k in range(paired.shape[0]):
+                total = 0.0
+                for j in range(offsets[r], offsets[r + 1]):
+                    total += flows[i, j] * paired[k, s, j]
+                out[i, r, n_common + k] = total
+
+
+_trade_products = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(trade_products_python)
+
+
+def trade_products(
+    flows: FloatArray,
+    scale: FloatArray,
+    offsets: IntArray,
+    *,
+    common: FloatArray | None = None,
+    paired: Sequence[FloatArray] = (),
+) -> FloatArray:
+    """Return what each row delivers to each importer for given activities of the importer.
+
+    Parameters
+    ----------
+    flows, scale, offsets
+        As in :func:`sweep`.
+    common
+        Shape (n, k): activity x_r of every importer, k of them.
+    paired
+        Arrays (n, G): activity x_rs of importer r for exporter s, in column s.
+
+    Returns
+    -------
+    array
+        Shape (n, G, k + len(paired)): A_sr x_r; zero where the importer is the exporter.
+    """
+    n, countries = flows.shape[0], len(offsets) - 1
+    columns = np.zeros((n, 0)) if common is None else common
+    out = np.zeros((n, countries, columns.shape[1] + len(paired)))
+    arguments = (
+        read_only(flows),
+        offsets,
+        np.repeat(np.arange(countries, dtype=np.int64), np.diff(offsets)),
+        as_matrix_layout((columns * scale[:, None]).T),
+        _stacked([(x * scale[:, None]).T for x in paired], (countries, n)),
+        out,
+    )
+    run_rows(_trade_products, n, arguments)
+    return out

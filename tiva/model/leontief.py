@@ -1,0 +1,265 @@
+"""The operators of a plain table: one LU factorisation and G small blocks, each made once, when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiva.errors import ShapeError, explain
+from tiva.kernels import bilateral
+from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
+from tiva.kernels.factorization import (
+    DenseFactor,
+    apply_blocks,
+    apply_blocks_transpose,
+    block_inverses,
+)
+from tiva.model.operators import abroad, block_rows
+from tiva.table.aggregation import assign
+
+if TYPE_CHECKING:
+    from tiva.table.icio_table import IcioTable
+
+
+class LeontiefModel:
+    """The Leontief system of a table, as linear operators.
+
+    Parameters
+    ----------
+    table
+        A table; the parts of a split country (CN1, CN2) stay apart as rows and form one block.
+    satellite
+        Shape (n,) in the table's row order: jobs, emissions or another quantity that takes the place of value added.
+    groups
+        Groups of countries that act as one country: label -> members. Trade inside a group is domestic.
+
+    Notes
+    -----
+    Memory beside the table, in units of an n × n matrix: 1 for the LU factors (any operator that applies B); during
+    :attr:`inverse_diagonal_blocks` 1 more for the triangular inverses, released afterwards; 1 for :attr:`inverse`,
+    only if asked for; 1 for a copy of the flows if groups or split countries are not contiguous in the table. Input
+    coefficients are never formed: flows are scaled as they are read.
+
+    Zero-output rows have zero coefficients: their row of B is that of the identity. Exports that they nevertheless
+    have (netted negative flows) carry no value added and are reported as ``discrepancy`` in results.
+
+    Examples
+    --------
+    >>> import tiva
+    >>> model = tiva.LeontiefModel(tiva.example())
+    >>> model.value_added_by_origin.shape == (len(model.countries), len(model.output))
+    True
+    """
+
+    def __init__(
+        self,
+        table: IcioTable,
+        *,
+        satellite: FloatArray | None = None,
+        groups: Mapping[str, Sequence[str] | str] | None = None,
+    ) -> None:
+        self.table = table
+        self.countries, block_of_country = assign("country", table.countries, groups or {})
+        self.sectors = table.sectors
+        self.bands: tuple[str, ...] = ()
+        block_of_area = block_of_country[table.area_country_index]
+        sectors = len(table.sectors)
+        by_row = np.repeat(block_of_area, sectors)
+        self._order: IntArray = np.argsort(by_row, kind="stable")
+        self._in_order = bool((self._order == np.arange(table.n)).all())
+        self.row_country: IntArray = by_row[self._order]
+        self.row_sector: IntArray = np.tile(np.arange(sectors), len(table.areas))[self._order]
+        self.row_area: IntArray = np.repeat(np.arange(len(table.areas)), sectors)[self._order]
+        self.row_band: IntArray = np.zeros(table.n, dtype=np.int64)
+        self.offsets: IntArray = offsets_of(np.bincount(self.row_country, minlength=len(self.countries)))
+        self._block_of_country = block_of_country
+        self._primary = self._primary_input(satellite)
+
+    def _primary_input(self, satellite: FloatArray | None) -> FloatArray:
+        if satellite is None:
+            return self.table.value_added
+        values = np.asarray(satellite, dtype=np.float64)
+        if values.shape != (self.table.n,):
+            raise ShapeError(
+                explain(
+                    "a satellite needs one value per country-sector of the table",
+                    got=f"shape {values.shape}",
+                    expected=f"({self.table.n},)",
+                    do="align it by labels with tiva.read_satellite",
+                )
+            )
+        return values
+
+    def _ordered(self, values: FloatArray) -> FloatArray:
+        return values if self._in_order else np.ascontiguousarray(values[self._order])
+
+    @cached_property
+    def flows(self) -> FloatArray:
+        """Shape (R, R): intermediate flows in block order (the table's own array where the order agrees)."""
+        if self._in_order:
+            return self.table.intermediate
+        return frozen(np.ascontiguousarray(self.table.intermediate[np.ix_(self._order, self._order)]))
+
+    @cached_property
+    def output(self) -> FloatArray:
+        """Shape (R,): gross output."""
+        return self._ordered(self.table.output)
+
+    @cached_property
+    def inverse_output(self) -> FloatArray:
+        """Shape (R,): 1 / output, 0 where output is 0."""
+        x = self.output
+        return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
+
+    @cached_property
+    def value_added(self) -> FloatArray:
+        """Shape (R,): value added or satellite per unit of output, V."""
+        return self._ordered(self._primary) * self.inverse_output
+
+    @cached_property
+    def other_inputs(self) -> FloatArray:
+        """Shape (R,): taxes, margins and adjustments per unit of output."""
+        total = np.zeros(self.table.n)
+        for other in self.table.other_inputs.values():
+            total += other.intermediate
+        return self._ordered(total) * self.inverse_output
+
+    @cached_property
+    def final_demand(self) -> FloatArray:
+        """Shape (R, G): final demand by absorbing block, Y."""
+        by_country = self._ordered(self.table.final_demand_by_absorber)
+        if len(self.countries) == by_country.shape[1]:
+            return by_country
+        blocks = np.zeros((by_country.shape[0], len(self.countries)))
+        for country, block in enumerate(self._block_of_country):
+            blocks[:, block] += by_country[:, country]
+        return blocks
+
+    @cached_property
+    def exports_final(self) -> FloatArray:
+        """Shape (R, G): exports of final goods by importer, zero at home."""
+        return abroad(self, self.final_demand)
+
+    @cached_property
+    def exports(self) -> FloatArray:
+        """Shape (R, G): gross exports by importer, zero at home."""
+        intermediate = np.add.reduceat(self.flows, self.offsets[:-1], axis=1)
+        return abroad(self, self.final_demand + intermediate)
+
+    @cached_property
+    def domestic_blocks(self) -> list[FloatArray]:
+        """G blocks A_ss, each (N_s, N_s)."""
+        return [
+            self.flows[a:b, a:b] * self.inverse_output[a:b]
+            for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
+        ]
+
+    @cached_property
+    def local_inverses(self) -> list[FloatArray]:
+        """G blocks L_ss = (I - A_ss)^-1."""
+        return block_inverses([np.eye(len(a)) - a for a in self.domestic_blocks], self.countries)
+
+    @cached_property
+    def factor(self) -> DenseFactor:
+        """LU factors of I - A: one n × n matrix."""
+        matrix = np.multiply(self.flows, -self.inverse_output[None, :])
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        return DenseFactor(matrix)
+
+    @cached_property
+    def inverse(self) -> FloatArray:
+        """B itself, shape (R, R): only for what needs origin × flow cubes."""
+        return frozen(self.factor.inverse())
+
+    @cached_property
+    def inverse_diagonal_blocks(self) -> list[FloatArray]:
+        """G blocks B_ss, made from the LU factors without the rest of the inverse."""
+        if "inverse" in self.__dict__:
+            return [self.inverse[a:b, a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+        return self.factor.diagonal_blocks(self.offsets)
+
+    @cached_property
+    def _feedback_inverses(self) -> list[FloatArray]:
+        """G blocks B_ss^-1 L_ss = (I + sum_j A_sj B_js)^-1."""
+        return [
+            np.linalg.solve(b, local)
+            for b, local in zip(self.inverse_diagonal_blocks, self.local_inverses, strict=True)
+        ]
+
+    @cached_property
+    def value_added_by_origin(self) -> FloatArray:
+        """Shape (G, R): V_t B_t. in row t."""
+        return self.apply_inverse_transpose(block_rows(self, self.value_added))
+
+    @cached_property
+    def absorption(self) -> FloatArray:
+        """Shape (R, G): B Y."""
+        return self.apply_inverse(self.final_demand)
+
+    def local_inverse(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
+        return apply_blocks(self.local_inverses, self.offsets, right)
+
+    def local_inverse_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left blockdiag(L_ss), for left (R,) or (k, R)."""
+        return apply_blocks_transpose(self.local_inverses, self.offsets, left)
+
+    def apply_inverse(self, right: FloatArray) -> FloatArray:
+        """Return B right, for right (R,) or (R, k)."""
+        return self.factor.solve(right)
+
+    def apply_inverse_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left B, for left (R,) or (k, R)."""
+        return self.factor.solve_transpose(left)
+
+    def undo_feedback(self, left: FloatArray) -> FloatArray:
+        """Return left_s B_ss^-1 L_ss on each block, for left (R,) or (k, R)."""
+        return apply_blocks_transpose(self._feedback_inverses, self.offsets, left)
+
+    def undo_feedback_columns(self, right: FloatArray) -> FloatArray:
+        """Return B_ss^-1 L_ss right_s on each block, for right (R,) or (R, k)."""
+        return apply_blocks(self._feedback_inverses, self.offsets, right)
+
+    def domestic(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(A_ss) right."""
+        return apply_blocks(self.domestic_blocks, self.offsets, right)
+
+    def trade(self, right: FloatArray) -> FloatArray:
+        """Return A^F right: deliveries of each row to all other blocks."""
+        scaled = right * (self.inverse_output if right.ndim == 1 else self.inverse_output[:, None])
+        result: FloatArray = self.flows @ scaled
+        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
+        return result
+
+    def trade_products(
+        self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()
+    ) -> FloatArray:
+        """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""
+        return bilateral.trade_products(
+            self.flows, self.inverse_output, self.offsets, common=common, paired=paired
+        )
+
+    def sweep(
+        self,
+        recipe: bilateral.Recipe,
+        *,
+        coefficients: Sequence[FloatArray],
+        common: Sequence[FloatArray] = (),
+        paired: Sequence[FloatArray] = (),
+        final: Sequence[FloatArray] = (),
+    ) -> dict[str, FloatArray]:
+        """Accumulate bilateral terms, each (R, G), in one pass; see :func:`tiva.kernels.bilateral.sweep`."""
+        return bilateral.sweep(
+            self.flows,
+            self.inverse_output,
+            self.offsets,
+            recipe,
+            coefficients=coefficients,
+            common=common,
+            paired=paired,
+            final=final,
+        )

@@ -1,0 +1,144 @@
+"""What every decomposition may ask of a table, whatever stands behind: plain, grouped or banded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.bilateral import Recipe
+
+
+class Operators(Protocol):
+    """The linear operators of a Leontief system.
+
+    Rows are producers: country-sectors, or country-sector-bands; R of them, in G contiguous blocks, one a country (or
+    a group of countries that acts as one). ``s`` and ``r`` name blocks, A the input coefficients, B = (I - A)^-1,
+    L_ss = (I - A_ss)^-1.
+    """
+
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """G labels of the blocks."""
+
+    @property
+    def sectors(self) -> tuple[str, ...]:
+        """N labels."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Labels of firm-size bands, empty for a model without bands."""
+
+    @property
+    def offsets(self) -> IntArray:
+        """Shape (G + 1,): first row of each block."""
+
+    @property
+    def row_country(self) -> IntArray:
+        """Shape (R,): block of each row."""
+
+    @property
+    def row_sector(self) -> IntArray:
+        """Shape (R,): sector of each row."""
+
+    @property
+    def row_band(self) -> IntArray:
+        """Shape (R,): band of each row, all zero without bands."""
+
+    @property
+    def output(self) -> FloatArray:
+        """Shape (R,): gross output."""
+
+    @property
+    def value_added(self) -> FloatArray:
+        """Shape (R,): value added (or a satellite) per unit of output, V."""
+
+    @property
+    def other_inputs(self) -> FloatArray:
+        """Shape (R,): taxes, margins and adjustments per unit of output; zero where value added is the residual."""
+
+    @property
+    def final_demand(self) -> FloatArray:
+        """Shape (R, G): final demand by absorbing block, Y."""
+
+    @property
+    def exports_final(self) -> FloatArray:
+        """Shape (R, G): exports of final goods by importer, zero at home."""
+
+    @property
+    def exports(self) -> FloatArray:
+        """Shape (R, G): gross exports by importer, zero at home, E_sr = Y_sr + A_sr X_r."""
+
+    @property
+    def value_added_by_origin(self) -> FloatArray:
+        """Shape (G, R): V_t B_t. in row t, value added of block t per unit of each row's deliveries."""
+
+    @property
+    def absorption(self) -> FloatArray:
+        """Shape (R, G): B Y, output of each row absorbed in final demand of each block."""
+
+    def local_inverse(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
+
+    def local_inverse_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left blockdiag(L_ss), for left (R,) or (k, R)."""
+
+    def apply_inverse(self, right: FloatArray) -> FloatArray:
+        """Return B right, for right (R,) or (R, k)."""
+
+    def apply_inverse_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left B, for left (R,) or (k, R)."""
+
+    def undo_feedback(self, left: FloatArray) -> FloatArray:
+        """Return left_s B_ss^-1 L_ss on each block, for left (R,) or (k, R)."""
+
+    def undo_feedback_columns(self, right: FloatArray) -> FloatArray:
+        """Return B_ss^-1 L_ss right_s on each block, for right (R,) or (R, k)."""
+
+    def domestic(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(A_ss) right."""
+
+    def trade(self, right: FloatArray) -> FloatArray:
+        """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
+
+    def trade_products(
+        self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()
+    ) -> FloatArray:
+        """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
+
+    def sweep(
+        self,
+        recipe: Recipe,
+        *,
+        coefficients: Sequence[FloatArray],
+        common: Sequence[FloatArray] = (),
+        paired: Sequence[FloatArray] = (),
+        final: Sequence[FloatArray] = (),
+    ) -> dict[str, FloatArray]:
+        """Accumulate bilateral terms, each (R, G), in one pass; see :func:`tiva.kernels.bilateral.sweep`."""
+
+
+def block_rows(model: Operators, values: FloatArray) -> FloatArray:
+    """Return (G, R) with ``values`` (R,) of block s in row s, zero elsewhere."""
+    rows = np.zeros((len(model.countries), len(values)))
+    rows[model.row_country, np.arange(len(values))] = values
+    return rows
+
+
+def block_columns(model: Operators, values: FloatArray) -> FloatArray:
+    """Return (R, G) with ``values`` (R,) of block s in column s, zero elsewhere."""
+    return np.ascontiguousarray(block_rows(model, values).T)
+
+
+def own_country(model: Operators, values: FloatArray) -> FloatArray:
+    """Return (R,): of an array (R, G) by block, each row's entry for its own block."""
+    return np.asarray(values[np.arange(len(values)), model.row_country])
+
+
+def abroad(model: Operators, values: FloatArray) -> FloatArray:
+    """Return a copy of an array (R, G) by block with each row's entry for its own block set to zero."""
+    copy = values.copy()
+    copy[np.arange(len(values)), model.row_country] = 0.0
+    return copy

@@ -1,0 +1,215 @@
+"""The native file format: netCDF 4, compressed without loss, readable by any netCDF tool."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tiva.errors import OutputError, ReaderError, explain
+from tiva.files import replacing
+from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.table.provenance import Provenance
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+FORMAT = "tiva-table"
+FORMAT_VERSION = 1
+_COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+_CHUNK = 512
+
+
+def to_xarray(table: IcioTable) -> xr.Dataset:
+    """Return the table as a labelled dataset; see :meth:`tiva.IcioTable.to_xarray`."""
+    import xarray as xr
+
+    u, s, g = len(table.areas), len(table.sectors), len(table.countries)
+    attrs = {"units": table.unit}
+    variables: dict[str, Any] = {
+        "intermediate": (
+            ("area", "sector", "user_area", "user_sector"),
+            table.intermediate.reshape(u, s, u, s),
+            {"long_name": "intermediate use, row sells to column", **attrs},
+        ),
+        "final_demand": (
+            ("area", "sector", "absorber", "category"),
+            table.final_demand.reshape(u, s, g, -1),
+            {"long_name": "final demand", **attrs},
+        ),
+        "value_added": (
+            ("area", "sector"),
+            table.value_added.reshape(u, s),
+            {"long_name": f"value added ({table.value_added_kind})", **attrs},
+        ),
+        "output": (("area", "sector"), table.output.reshape(u, s), {"long_name": "gross output", **attrs}),
+    }
+    for name, other in table.other_inputs.items():
+        variables[f"other_input:{name}"] = (("area", "sector"), other.intermediate.reshape(u, s), attrs)
+        if other.final is not None:
+            variables[f"other_input_final:{name}"] = (("absorber", "category"), other.final, attrs)
+    coords = {
+        "area": list(table.areas),
+        "country": ("area", list(table.area_countries)),
+        "sector": list(table.sectors),
+        "user_area": list(table.areas),
+        "user_sector": list(table.sectors),
+        "absorber": list(table.countries),
+        "category": list(table.final_demand_categories),
+    }
+    return xr.Dataset(variables, coords, _attributes(table))
+
+
+def _attributes(table: IcioTable) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "title": table.title,
+        "value_added_kind": table.value_added_kind,
+        "unit": table.unit,
+        "currency": table.currency,
+        "year": -1 if table.year is None else table.year,
+        "provenance": json.dumps(table.provenance.to_dict(), ensure_ascii=False),
+        "checksum": table.checksum,
+    }
+
+
+def save(table: IcioTable, path: str | Path) -> Path:
+    """Write a table; see :meth:`tiva.IcioTable.save`."""
+    import h5netcdf
+
+    path = Path(path)
+    if path.suffix != ".nc":
+        raise OutputError(
+            explain("the native format ends in .nc", got=str(path), do="name the file something.nc")
+        )
+    u, s, g, c = (
+        len(table.areas), len(table.sectors), len(table.countries), len(table.final_demand_categories),
+    )  # fmt: skip
+    with replacing(path) as temporary, h5netcdf.File(temporary, "w") as file:
+        file.dimensions = {
+            "row": u * s,
+            "column": u * s,
+            "area": u,
+            "sector": s,
+            "absorber": g,
+            "category": c,
+        }
+        _write(file, "intermediate", ("row", "column"), table.intermediate)
+        _write(file, "final_demand", ("row", "absorber", "category"), table.final_demand)
+        _write(file, "value_added", ("row",), table.value_added)
+        _write(file, "output", ("row",), table.output)
+        for name, other in table.other_inputs.items():
+            _write(file, f"other_input:{name}", ("row",), other.intermediate)
+            if other.final is not None:
+                _write(file, f"other_input_final:{name}", ("absorber", "category"), other.final)
+        for key, value in _attributes(table).items():
+            file.attrs[key] = value
+        file.attrs["labels"] = json.dumps(
+            {
+                "areas": table.areas,
+                "area_countries": table.area_countries,
+                "sectors": table.sectors,
+                "final_demand_categories": table.final_demand_categories,
+                "other_inputs": list(table.other_inputs),
+            },
+            ensure_ascii=False,
+        )
+    return path
+
+
+def _write(file: Any, name: str, dimensions: tuple[str, ...], values: Any) -> None:
+    chunks = tuple(min(_CHUNK, size) for size in values.shape)
+    options = _COMPRESSION if values.size > 1 else {}
+    file.create_variable(name, dimensions, data=values, chunks=chunks, **options)
+
+
+def is_native(head: bytes) -> bool:
+    """Whether a file beginning with ``head`` may be a native table (HDF5 signature)."""
+    return head.startswith(b"\x89HDF\r\n\x1a\n")
+
+
+def load(path: str | Path) -> IcioTable:
+    """Read a table written by :func:`save`.
+
+    Raises
+    ------
+    ReaderError
+        The file is not a native table, is damaged, or its content does not have the recorded checksum.
+    """
+    import h5netcdf
+
+    path = Path(path)
+    try:
+        with h5netcdf.File(path, "r") as file:
+            if file.attrs.get("format") != FORMAT:
+                raise ReaderError(
+                    explain(
+                        f"{path.name} is a netCDF file, but not a table of this package",
+                        got=f"format {file.attrs.get('format')!r}",
+                        expected=repr(FORMAT),
+                        do="write tables with table.save(path); results of decompositions are read with xarray",
+                    ),
+                    path=path,
+                )
+            table = _table(file)
+            checksum = str(file.attrs["checksum"])
+    except ReaderError:
+        raise
+    except (OSError, KeyError, ValueError, RuntimeError) as error:
+        raise ReaderError(
+            explain(f"{path.name} cannot be read as a native table", got=str(error), do="save it again"),
+            path=path,
+        ) from error
+    if table.checksum != checksum:
+        raise ReaderError(
+            explain(
+                f"{path.name}: content and recorded checksum differ",
+                got=table.checksum[:16],
+                expected=checksum[:16],
+                do="the file was changed or damaged; save the table again from its source",
+            ),
+            path=path,
+        )
+    return table
+
+
+def _table(file: Any) -> IcioTable:
+    labels = json.loads(file.attrs["labels"])
+    others = {}
+    for name in labels["other_inputs"]:
+        final = f"other_input_final:{name}"
+        others[name] = OtherInput(
+            np.array(file[f"other_input:{name}"][...]),
+            np.array(file[final][...]) if final in file.variables else None,
+        )
+    split = {a: c for a, c in zip(labels["areas"], labels["area_countries"], strict=True) if a != c}
+    year = int(file.attrs["year"])
+    published = str(file.attrs["value_added_kind"]) == "published"
+    table = IcioTable.from_arrays(
+        file["intermediate"][...],
+        file["final_demand"][...],
+        countries=labels["areas"],
+        sectors=labels["sectors"],
+        final_demand_categories=labels["final_demand_categories"],
+        other_inputs=others,
+        split_countries=split,
+        year=None if year == -1 else year,
+        unit=str(file.attrs["unit"]),
+        currency=str(file.attrs["currency"]),
+        provenance=Provenance.from_dict(json.loads(file.attrs["provenance"])),
+    )
+    # Given as stored: recomputing would differ in the last bit, and the table was judged when it was built.
+    return table.replace(
+        output=_stored(file, "output"),
+        value_added=_stored(file, "value_added"),
+        value_added_kind="published" if published else "residual",
+    )
+
+
+def _stored(file: Any, name: str) -> Any:
+    values = np.array(file[name][...], dtype=np.float64)
+    values.setflags(write=False)
+    return values
