@@ -95,13 +95,8 @@ def sweep_python(
             for row in range(band_start[i], band_start[i + 1]):
                 for e in range(weights.shape[0]):
                     k = positions[e, 2]
-                    if k < n_products:
-                        component = products[k] * band_share[row]
-                    else:
-                        component = final[k - n_products, row, r]
-                    out[positions[e, 0], row, r] += (
-                        weights[e] * coefficients[positions[e, 1], row] * component
-                    )
+                    component = products[k] * band_share[row] if k < n_products else final[k - n_products, row, r]
+                    out[positions[e, 0], row, r] += weights[e] * coefficients[positions[e, 1], row] * component
 
 
 _sweep = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(sweep_python)
