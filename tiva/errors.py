@@ -185,5 +185,9 @@ class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
 
 
+class MarginConflictWarning(TivaWarning):
+    """Published margins by band contradict each other or the table and were moved."""
+
+
 class NegativeValueAddedWarning(TivaWarning):
     """Value added is negative in some country-sectors."""
