@@ -137,6 +137,18 @@ class CellError(TableError):
     """Cells that are not finite numbers."""
 
 
+class MarginError(TivaError, ValueError):
+    """Margins of firm-size bands that cannot be used as they are."""
+
+
+class InfeasibleMarginsError(MarginError):
+    """Margins of firm-size bands that contradict each other or the table."""
+
+
+class ConvergenceError(TivaError, ArithmeticError):
+    """An iteration that does not reach its goal."""
+
+
 class SingularTableError(TivaError, ArithmeticError):
     """I - A cannot be inverted."""
 
