@@ -137,12 +137,12 @@ class CellError(TableError):
     """Cells that are not finite numbers."""
 
 
-class MarginError(TivaError, ValueError):
-    """Margins of firm-size bands that cannot be used as they are."""
+class BandShareError(TivaError, ValueError):
+    """Band shares that do not fit the table, the scheme or each other."""
 
 
-class InfeasibleMarginsError(MarginError):
-    """Margins of firm-size bands that contradict each other or the table."""
+class InfeasibleMarginsError(BandShareError):
+    """Band shares that would make flows of the split table negative."""
 
 
 class ConvergenceError(TivaError, ArithmeticError):
