@@ -109,6 +109,10 @@ class GroupError(TivaError, ValueError):
     exit_code = EXIT_USAGE
 
 
+class ConcordanceError(TivaError, ValueError):
+    """Sectors or countries that cannot be mapped exactly from one scheme to another."""
+
+
 class MissingExtraError(TivaError, ImportError):
     """An optional library is not installed."""
 
@@ -175,6 +179,10 @@ class TivaWarning(UserWarning):
 
 class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
+
+
+class PartialGroupWarning(TivaWarning):
+    """A country group has members that the table does not show on their own."""
 
 
 class NegativeValueAddedWarning(TivaWarning):
