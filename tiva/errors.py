@@ -85,11 +85,7 @@ class UnknownLabelError(TivaError, LookupError):
             do = f"did you mean {' or '.join(repr(s) for s in self.suggestions)}?"
         else:
             do = f"choose one of the {len(self.known)} known labels"
-        super().__init__(
-            explain(
-                f"unknown {kind} {label!r}", got=repr(label), expected=f"one of {listing(self.known)}", do=do
-            )
-        )
+        super().__init__(explain(f"unknown {kind} {label!r}", expected=f"one of {listing(self.known)}", do=do))
 
 
 class UnsupportedCombinationError(TivaError, ValueError):

@@ -44,9 +44,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(
-            explain(f"cannot write {path}", got=str(error), do="free space or choose another")
-        ) from error
+        raise OutputError(explain(f"cannot write {path}", got=str(error), do="free space or choose another")) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -57,9 +55,7 @@ def ensure_writable(path: str | Path) -> None:
     if path.is_dir():
         raise OutputError(explain(f"cannot write {path}: it is a folder", do="name a file in it"))
     if not path.parent.is_dir():
-        raise OutputError(
-            explain(f"cannot write {path}: no such folder", got=str(path.parent), do="create it first")
-        )
+        raise OutputError(explain(f"cannot write {path}: no such folder", got=str(path.parent), do="create it first"))
     if not os.access(path.parent, os.W_OK):
         raise OutputError(explain(f"cannot write {path}: the folder is read-only", got=str(path.parent)))
 

@@ -1,0 +1,1 @@
+"""One module a method: pure functions of the operators of a model."""

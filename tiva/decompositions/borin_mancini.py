@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from tiva.decompositions.carrier import ROWS_BY_IMPORTER, Terms
 from tiva.kernels.arrays import FloatArray
 from tiva.kernels.bilateral import Recipe
 from tiva.model.operators import Operators, own_country
@@ -82,8 +83,8 @@ def source_coefficients(model: Operators) -> dict[str, FloatArray]:
     return {"dva": dva, "ddc": domestic - dva, "fva": fva, "fdc": foreign - fva, "taxes_margins": taxes}
 
 
-def source(model: Operators) -> dict[str, FloatArray]:
-    """Decompose gross exports, exporter perspective, source-based, all exporters at once.
+def source_terms(model: Operators) -> dict[str, FloatArray]:
+    r"""Decompose gross exports, exporter perspective, source-based, all exporters at once.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def source(model: Operators) -> dict[str, FloatArray]:
     Notes
     -----
     One factorisation serves all exporters: foreign value added needs only ``VBfor_s B_ss^-1 L_ss``, since
-    ``B^{\\s}_ts = B_ts B_ss^-1 L_ss`` where ``B^{\\s}`` is the inverse with the foreign deliveries of s left out.
+    ``B^{\s}_ts = B_ts B_ss^-1 L_ss`` where ``B^{\s}`` is the inverse with the foreign deliveries of s left out.
 
     References
     ----------
@@ -119,6 +120,25 @@ def source(model: Operators) -> dict[str, FloatArray]:
     if content["taxes_margins"].any():
         terms["taxes_margins"] = content["taxes_margins"][:, None] * model.exports
     return terms
+
+
+def source(model: Operators, *, detail: bool = False) -> Terms:
+    """Return the terms of the source-based decomposition, exporter perspective; see :func:`source_terms`.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    detail
+        The twelve finer terms instead of their sums.
+
+    Returns
+    -------
+    Terms
+        Axes row × importer.
+    """
+    terms = source_terms(model)
+    return Terms(terms if detail else headline_sums(terms), ROWS_BY_IMPORTER)
 
 
 def headline_sums(detail: dict[str, FloatArray], *, approach: str = "source") -> dict[str, FloatArray]:

@@ -54,6 +54,17 @@ class Recipe:
         return positions, np.array([w for *_, w in self.entries], dtype=np.float64)
 
 
+def dot_python(x: Any, y: Any) -> float:
+    """Return the inner product of two vectors of equal length (plain-Python twin of ``dot``)."""
+    total = 0.0
+    for j in range(x.shape[0]):
+        total += x[j] * y[j]
+    return total
+
+
+dot = numba.njit(nogil=True, fastmath={"reassoc", "contract"}, inline="always")(dot_python)
+
+
 def sweep_python(
     first: int,
     last: int,
@@ -73,35 +84,34 @@ def sweep_python(
     """Accumulate the terms of rows ``first`` to ``last``; see :func:`sweep` for the arrays (plain-Python twin)."""
     n_common = common.shape[0]
     n_products = n_common + paired.shape[0]
-    products = np.empty(n_products)
     blocks = offsets.shape[0] - 1
+    products = np.zeros((n_products, blocks))
     for i in range(first, last):
         s = block_of[i]
         for r in range(blocks):
             if r == s:
+                products[:, r] = 0.0
                 continue
-            start = offsets[r]
-            end = offsets[r + 1]
+            # Slices, not offsets in the index: only then does the compiler know that no index wraps, and vectorises.
+            deliveries = flows[i, offsets[r] : offsets[r + 1]]
             for k in range(n_common):
-                total = 0.0
-                for j in range(start, end):
-                    total += flows[i, j] * common[k, j]
-                products[k] = total
+                products[k, r] = dot(deliveries, common[k, offsets[r] : offsets[r + 1]])
             for k in range(n_products - n_common):
-                total = 0.0
-                for j in range(start, end):
-                    total += flows[i, j] * paired[k, s, j]
-                products[n_common + k] = total
-            for row in range(band_start[i], band_start[i + 1]):
-                for e in range(weights.shape[0]):
-                    k = positions[e, 2]
-                    if k < n_products:
-                        component = products[k] * band_share[row]
-                    else:
-                        component = final[k - n_products, row, r]
-                    out[positions[e, 0], row, r] += (
-                        weights[e] * coefficients[positions[e, 1], row] * component
-                    )
+                products[n_common + k, r] = dot(deliveries, paired[k, s, offsets[r] : offsets[r + 1]])
+        for row in range(band_start[i], band_start[i + 1]):
+            for e in range(weights.shape[0]):
+                t = positions[e, 0]
+                k = positions[e, 2]
+                factor = weights[e] * coefficients[positions[e, 1], row]
+                if k < n_products:
+                    factor *= band_share[row]
+                    for r in range(blocks):
+                        out[t, row, r] += factor * products[k, r]
+                else:
+                    for r in range(blocks):
+                        out[t, row, r] += factor * final[k - n_products, row, r]
+            for t in range(out.shape[0]):
+                out[t, row, s] = 0.0
 
 
 _sweep = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(sweep_python)
@@ -174,6 +184,40 @@ def sweep(
     return dict(zip(recipe.terms, out, strict=True))
 
 
+def sweep_numpy(
+    flows: FloatArray,
+    scale: FloatArray,
+    offsets: IntArray,
+    recipe: Recipe,
+    *,
+    coefficients: Sequence[FloatArray],
+    common: Sequence[FloatArray] = (),
+    paired: Sequence[FloatArray] = (),
+    final: Sequence[FloatArray] = (),
+) -> dict[str, FloatArray]:
+    """Do what :func:`sweep` does in plain NumPy, every product held at once: the reference for tests and benchmarks."""
+    n, countries = flows.shape[0], len(offsets) - 1
+    products = np.zeros((len(common) + len(paired), n, countries))
+    activity = np.stack([x * scale for x in common], axis=1) if common else np.zeros((n, 0))
+    for r in range(countries):
+        a, b = offsets[r], offsets[r + 1]
+        products[: len(common), :, r] = (flows[:, a:b] @ activity[a:b]).T
+        for s in range(countries):
+            rows = slice(offsets[s], offsets[s + 1])
+            for k, x in enumerate(paired):
+                products[len(common) + k, rows, r] = flows[rows, a:b] @ (x[a:b, s] * scale[a:b])
+    block_of = np.repeat(np.arange(countries), np.diff(offsets))
+    products[:, np.arange(n), block_of] = 0.0
+    components = dict(zip(recipe.components, [*products, *final], strict=True))
+    weights = dict(zip(recipe.coefficients, coefficients, strict=True))
+    terms = {name: np.zeros((n, countries)) for name in recipe.terms}
+    for name, coefficient, component, weight in recipe.entries:
+        terms[name] += weight * weights[coefficient][:, None] * components[component]
+    for values in terms.values():
+        values[np.arange(n), block_of] = 0.0
+    return terms
+
+
 def _stacked(arrays: Sequence[FloatArray], shape: tuple[int, ...]) -> FloatArray:
     return as_matrix_layout(np.stack(arrays)) if arrays else np.zeros((0, *shape))
 
@@ -205,16 +249,11 @@ def trade_products_python(
         for r in range(offsets.shape[0] - 1):
             if r == s:
                 continue
+            deliveries = flows[i, offsets[r] : offsets[r + 1]]
             for k in range(n_common):
-                total = 0.0
-                for j in range(offsets[r], offsets[r + 1]):
-                    total += flows[i, j] * common[k, j]
-                out[i, r, k] = total
+                out[i, r, k] = dot(deliveries, common[k, offsets[r] : offsets[r + 1]])
             for k in range(paired.shape[0]):
-                total = 0.0
-                for j in range(offsets[r], offsets[r + 1]):
-                    total += flows[i, j] * paired[k, s, j]
-                out[i, r, n_common + k] = total
+                out[i, r, n_common + k] = dot(deliveries, paired[k, s, offsets[r] : offsets[r + 1]])
 
 
 _trade_products = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(trade_products_python)

@@ -128,7 +128,7 @@ def block_inverses(blocks: list[FloatArray], names: tuple[str, ...]) -> list[Flo
     inverses: list[FloatArray] = []
     for block, name in zip(blocks, names, strict=True):
         try:
-            inverses.append(np.linalg.inv(block))
+            inverses.append(np.asarray(np.linalg.inv(block), dtype=np.float64))
         except np.linalg.LinAlgError as error:
             raise SingularTableError(
                 explain(f"I - A of the domestic block of {name} is singular", do="look at table.check()")
@@ -136,9 +136,7 @@ def block_inverses(blocks: list[FloatArray], names: tuple[str, ...]) -> list[Flo
     return inverses
 
 
-def apply_blocks(
-    blocks: list[FloatArray], offsets: IntArray, right: FloatArray, out: Any = None
-) -> FloatArray:
+def apply_blocks(blocks: list[FloatArray], offsets: IntArray, right: FloatArray, out: Any = None) -> FloatArray:
     """Return blockdiag(blocks) @ right, for right of shape (R,) or (R, k)."""
     result = np.empty_like(right, dtype=np.float64) if out is None else out
     for block, start, end in zip(blocks, offsets[:-1], offsets[1:], strict=True):

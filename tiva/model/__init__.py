@@ -1,0 +1,1 @@
+"""The Leontief system of a table as linear operators."""

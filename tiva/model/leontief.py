@@ -33,6 +33,8 @@ class LeontiefModel:
         A table; the parts of a split country (CN1, CN2) stay apart as rows and form one block.
     satellite
         Shape (n,) in the table's row order: jobs, emissions or another quantity that takes the place of value added.
+    satellite_unit
+        Its unit.
     groups
         Groups of countries that act as one country: label -> members. Trade inside a group is domestic.
 
@@ -59,9 +61,11 @@ class LeontiefModel:
         table: IcioTable,
         *,
         satellite: FloatArray | None = None,
+        satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
         self.table = table
+        self.unit = table.unit if satellite is None else (satellite_unit or "unit of the satellite")
         self.countries, block_of_country = assign("country", table.countries, groups or {})
         self.sectors = table.sectors
         self.bands: tuple[str, ...] = ()
@@ -185,7 +189,7 @@ class LeontiefModel:
     def _feedback_inverses(self) -> list[FloatArray]:
         """G blocks B_ss^-1 L_ss = (I + sum_j A_sj B_js)^-1."""
         return [
-            np.linalg.solve(b, local)
+            np.asarray(np.linalg.solve(b, local), dtype=np.float64)
             for b, local in zip(self.inverse_diagonal_blocks, self.local_inverses, strict=True)
         ]
 
@@ -235,13 +239,9 @@ class LeontiefModel:
             result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
         return result
 
-    def trade_products(
-        self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()
-    ) -> FloatArray:
+    def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""
-        return bilateral.trade_products(
-            self.flows, self.inverse_output, self.offsets, common=common, paired=paired
-        )
+        return bilateral.trade_products(self.flows, self.inverse_output, self.offsets, common=common, paired=paired)
 
     def sweep(
         self,

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.kernels.bilateral import Recipe
+
+if TYPE_CHECKING:
+    from tiva.table.icio_table import IcioTable
 
 
 class Operators(Protocol):
@@ -18,6 +21,14 @@ class Operators(Protocol):
     a group of countries that acts as one). ``s`` and ``r`` name blocks, A the input coefficients, B = (I - A)^-1,
     L_ss = (I - A_ss)^-1.
     """
+
+    @property
+    def table(self) -> IcioTable:
+        """The table behind the model (the unsplit one behind bands)."""
+
+    @property
+    def unit(self) -> str:
+        """Unit of flows and terms: that of the table, or of the satellite."""
 
     @property
     def countries(self) -> tuple[str, ...]:
@@ -103,9 +114,7 @@ class Operators(Protocol):
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
 
-    def trade_products(
-        self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()
-    ) -> FloatArray:
+    def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
 
     def sweep(

@@ -83,9 +83,7 @@ def recognise(source: Source) -> Reader:
     raise ReaderError(msg, path=source.path)
 
 
-def read(
-    path: str | Path, *, layout: str | None = None, year: int | None = None, **options: Any
-) -> IcioTable:
+def read(path: str | Path, *, layout: str | None = None, year: int | None = None, **options: Any) -> IcioTable:
     """Read a multi-country input-output table from a file, folder or zip archive.
 
     Parameters

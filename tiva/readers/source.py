@@ -7,7 +7,7 @@ import io
 import zipfile
 from pathlib import Path, PurePosixPath
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, Self
 
 from tiva.errors import ReaderError, explain, listing
 from tiva.table.provenance import SourceFile
@@ -43,9 +43,7 @@ class Source:
         self._files: dict[str, Path] = {}
         self._heads: dict[str, bytes] = {}
         if self.path.is_dir():
-            self._files = {
-                p.relative_to(self.path).as_posix(): p for p in sorted(self.path.rglob("*")) if p.is_file()
-            }
+            self._files = {p.relative_to(self.path).as_posix(): p for p in sorted(self.path.rglob("*")) if p.is_file()}
         elif zipfile.is_zipfile(self.path) and not _is_office_or_npz(self.path):
             self._enter("", zipfile.ZipFile(self.path))
         else:
@@ -137,7 +135,7 @@ class Source:
             return f"{names[0]} beginning with {self.head(names[0], 48)!r}"
         return f"{len(names)} members: {listing(names)}"
 
-    def __enter__(self) -> Source:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,0 +1,1 @@
+"""From arrays to labelled datasets, files, printed tables and figures."""

@@ -1,0 +1,1 @@
+"""The input-output table: labels, checks, sums, native format."""

@@ -31,9 +31,7 @@ def aggregate(table: IcioTable, *, countries: Groups, sectors: Groups) -> IcioTa
         )
         if len(old) != len(new)
     ]
-    return _summed(
-        table, areas, area_of, area_countries, new_countries, country_of, new_sectors, sector_of, notes
-    )
+    return _summed(table, areas, area_of, area_countries, new_countries, country_of, new_sectors, sector_of, notes)
 
 
 def merge_areas(table: IcioTable) -> IcioTable:
@@ -66,16 +64,12 @@ def assign(kind: str, labels: tuple[str, ...], groups: Groups) -> tuple[tuple[st
     for name, members in groups.items():
         listed = (members,) if isinstance(members, str) else tuple(members)
         if not listed:
-            raise GroupError(
-                explain(f"{kind} group {name!r} is empty", do="name its members or leave it out")
-            )
+            raise GroupError(explain(f"{kind} group {name!r} is empty", do="name its members or leave it out"))
         for member in listed:
             if member not in labels:
                 raise UnknownLabelError(kind, member, labels)
             if member in target:
-                raise GroupError(
-                    explain(f"{kind} {member!r} is in two groups", got=f"{target[member]!r} and {name!r}")
-                )
+                raise GroupError(explain(f"{kind} {member!r} is in two groups", got=f"{target[member]!r} and {name!r}"))
             target[member] = name
     for label in labels:
         if label not in target and label in groups:
@@ -94,9 +88,7 @@ def _areas(
     table: IcioTable, new_countries: tuple[str, ...], country_of: IntArray, groups: Groups
 ) -> tuple[tuple[str, ...], IntArray, tuple[str, ...]]:
     """Areas of countries that no group touches stay apart; those of a group become one."""
-    grouped = {
-        m for members in groups.values() for m in ((members,) if isinstance(members, str) else members)
-    }
+    grouped = {m for members in groups.values() for m in ((members,) if isinstance(members, str) else members)}
     position = {c: i for i, c in enumerate(table.countries)}
     names, owners = [], []
     for area, country in zip(table.areas, table.area_countries, strict=True):

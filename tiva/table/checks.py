@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
@@ -135,7 +136,7 @@ def _label(table: IcioTable, row: int) -> str:
     return f"{table.areas[row // sectors]}.{table.sectors[row % sectors]}"
 
 
-def _worst(table: IcioTable, values: FloatArray, mask: FloatArray) -> tuple[str, ...]:
+def _worst(table: IcioTable, values: FloatArray, mask: NDArray[np.bool_]) -> tuple[str, ...]:
     order = np.argsort(-np.abs(np.where(mask, values, 0.0)), kind="stable")[:WORST_SHOWN]
     return tuple(f"{_label(table, int(i))} {values[i]:,.4g}" for i in order if mask[i])
 
@@ -146,15 +147,13 @@ def _gap(table: IcioTable, name: str, gap: FloatArray) -> Finding:
     scale = np.maximum(np.abs(table.output), np.abs(table.output).mean() * BALANCE_TOLERANCE)
     beyond = np.abs(gap) > BALANCE_TOLERANCE * scale
     largest = float(np.abs(gap).max())
-    return Finding(
-        name, int(beyond.sum()), largest, _worst(table, gap, beyond), "problem" if beyond.any() else "ok"
-    )
+    return Finding(name, int(beyond.sum()), largest, _worst(table, gap, beyond), "problem" if beyond.any() else "ok")
 
 
 def _signs(table: IcioTable) -> list[Finding]:
     findings = []
 
-    def add(name: str, values: FloatArray, mask: FloatArray) -> None:
+    def add(name: str, values: FloatArray, mask: NDArray[np.bool_]) -> None:
         count = int(mask.sum())
         total = float(values[mask].sum()) if count else 0.0
         findings.append(Finding(name, count, total, _worst(table, values, mask), "note" if count else "ok"))
@@ -203,9 +202,7 @@ def _totals(table: IcioTable) -> dict[str, float]:
     sectors = len(table.sectors)
     country = table.area_country_index
     use = table.intermediate.reshape(len(table.areas), sectors, len(table.areas), sectors).sum(axis=(1, 3))
-    final = table.final_demand_by_absorber.reshape(len(table.areas), sectors, len(table.countries)).sum(
-        axis=1
-    )
+    final = table.final_demand_by_absorber.reshape(len(table.areas), sectors, len(table.countries)).sum(axis=1)
     foreign_use = use[country[:, None] != country[None, :]].sum()
     foreign_final = final[country[:, None] != np.arange(len(table.countries))[None, :]].sum()
     return {

@@ -394,13 +394,9 @@ def _cells(
 def _vector(name: str, values: ArrayLike, n: int) -> FloatArray:
     array = np.array(values, dtype=np.float64).reshape(-1)
     if array.shape != (n,):
-        raise ShapeError(
-            explain(f"{name} does not fit the labels", got=f"length {array.size}", expected=f"{n}")
-        )
+        raise ShapeError(explain(f"{name} does not fit the labels", got=f"length {array.size}", expected=f"{n}"))
     if not np.isfinite(array).all():
-        raise CellError(
-            explain(f"{name} has {int((~np.isfinite(array)).sum())} cells that are not finite numbers")
-        )
+        raise CellError(explain(f"{name} has {int((~np.isfinite(array)).sum())} cells that are not finite numbers"))
     return array
 
 
@@ -427,9 +423,7 @@ def _final_demand(
     return as_matrix_layout(array[:, [given.index(name) for name in countries], :])
 
 
-def _other_inputs(
-    given: Mapping[str, OtherInput | ArrayLike] | None, n: int, g: int, c: int
-) -> dict[str, OtherInput]:
+def _other_inputs(given: Mapping[str, OtherInput | ArrayLike] | None, n: int, g: int, c: int) -> dict[str, OtherInput]:
     others: dict[str, OtherInput] = {}
     for name, row in (given or {}).items():
         other = row if isinstance(row, OtherInput) else OtherInput(np.asarray(row, dtype=np.float64))

@@ -82,9 +82,7 @@ def save(table: IcioTable, path: str | Path) -> Path:
 
     path = Path(path)
     if path.suffix != ".nc":
-        raise OutputError(
-            explain("the native format ends in .nc", got=str(path), do="name the file something.nc")
-        )
+        raise OutputError(explain("the native format ends in .nc", got=str(path), do="name the file something.nc"))
     u, s, g, c = (
         len(table.areas), len(table.sectors), len(table.countries), len(table.final_demand_categories),
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Data of the package: catalogues, groups, the example table."""

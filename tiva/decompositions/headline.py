@@ -1,0 +1,64 @@
+"""Country headlines that need no diagonal block of the inverse: one LU factorisation and a few solves."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tiva.decompositions.carrier import EXPORTERS, Terms
+from tiva.kernels.arrays import FloatArray
+from tiva.model.operators import Operators, own_country
+
+
+def by_exporter(model: Operators, values: FloatArray) -> FloatArray:
+    """Return (G,) or (G, k): sums over the rows of each block, for values (R,) or (R, k)."""
+    return np.asarray(np.add.reduceat(values, model.offsets[:-1], axis=0))
+
+
+def headline(model: Operators) -> Terms:
+    """Return gross exports, domestic and foreign content, value added absorbed abroad and GVC participation.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
+    Returns
+    -------
+    Terms
+        Axis exporter, arrays (G,) in the unit of the table: ``gexp dc dva vax davax ref ddc fc gvc gvcb gvcf``.
+        Foreign content is not split into value added and double counting, which needs the blocks B_ss.
+
+    Notes
+    -----
+    Country totals of the source-based exporter perspective: DVA = V_s L_ss E_s, VAX = V_s (BY)_s absorbed abroad,
+    FC = sum_{t != s} V_t B_ts E_s, DAVAX = V_s L_ss sum_r (Y_sr + A_sr L_rr Y_rr).
+
+    References
+    ----------
+    Borin and Mancini (2019), WPS 8804; Johnson and Noguera (2012), Journal of International Economics 86: 224-236.
+    """
+    exports = model.exports.sum(axis=1)
+    content = content_by_origin(model, exports[:, None])[:, :, 0]
+    dc = np.diagonal(content).copy()
+    fc = content.sum(axis=0) - dc
+    coefficient = model.local_inverse_transpose(model.value_added)
+    home = model.local_inverse(own_country(model, model.final_demand))
+    absorbed = model.exports_final.sum(axis=1) + model.trade(home)
+    dva = by_exporter(model, coefficient * exports)
+    davax = by_exporter(model, coefficient * absorbed)
+    value_absorbed = model.value_added[:, None] * model.absorption
+    vax = by_exporter(model, value_absorbed.sum(axis=1) - own_country(model, value_absorbed))
+    ddc = dc - dva
+    arrays = {
+        "gexp": by_exporter(model, exports), "dc": dc, "dva": dva, "vax": vax, "davax": davax, "ref": dva - vax,
+        "ddc": ddc, "fc": fc, "gvc": fc + dc - davax, "gvcb": fc + ddc, "gvcf": dva - davax,
+    }  # fmt: skip
+    if model.other_inputs.any():
+        arrays["taxes_margins"] = by_exporter(model, model.apply_inverse_transpose(model.other_inputs) * exports)
+    return Terms(arrays, EXPORTERS)
+
+
+def content_by_origin(model: Operators, exports: FloatArray) -> FloatArray:
+    """Return (G origins, G exporters, k): value added of each origin in columns of exports (R, k), by exporter."""
+    by_origin = model.value_added_by_origin
+    return np.stack([by_exporter(model, by_origin[:, :, None][t] * exports) for t in range(len(model.countries))])

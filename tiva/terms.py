@@ -1,0 +1,191 @@
+"""The catalogue of terms and methods: names, formulas, references, and which options go together.
+
+The rows lie in ``data/terms.csv`` and ``data/methods.csv``; the router, the error for unsupported combinations, the
+attributes of results, the command line and the documentation read the same rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+from tiva.errors import UnknownLabelError, UnsupportedCombinationError
+
+Level = Literal["country", "sector", "bilateral", "sector-bilateral"]
+
+LEVELS: tuple[Level, ...] = ("country", "sector", "bilateral", "sector-bilateral")
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term of a decomposition.
+
+    Attributes
+    ----------
+    code
+        Variable name in results.
+    method
+        Method that the row is about; empty for a term that means the same everywhere.
+    name
+        Name in words.
+    formula
+        In the notation of the documentation: V value added per output, B global and L local inverse, Y final demand,
+        E exports, ``#`` elementwise product, K_sr = A_sr L_rr.
+    unit
+        ``"flow"`` (unit of the table), ``"share"`` or ``"ratio"``.
+    reference
+        Paper and equation.
+    """
+
+    code: str
+    method: str
+    name: str
+    formula: str
+    unit: str
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One supported combination of options.
+
+    Attributes
+    ----------
+    method, perspective, approach, perimeter
+        The options; empty where the method does not know the option.
+    levels
+        Levels that the theory allows; all are sums of the finest, unless ``additive`` is false.
+    terms, detail_terms
+        Codes of the terms, and of the finer ones where there are any.
+    partition
+        Terms that sum to gross flows.
+    additive
+        Whether terms may be summed over exporters, sectors and importers.
+    function
+        ``module:function`` below ``tiva.decompositions``.
+    title, reference
+        In words; paper.
+    """
+
+    method: str
+    perspective: str
+    approach: str
+    perimeter: str
+    levels: tuple[str, ...]
+    terms: tuple[str, ...]
+    detail_terms: tuple[str, ...]
+    partition: tuple[str, ...]
+    additive: bool
+    function: str
+    title: str
+    reference: str
+
+    def describe(self) -> str:
+        """Return the options in one line."""
+        parts = [f"method={self.method}"]
+        for name in ("perspective", "approach", "perimeter"):
+            value = getattr(self, name)
+            if value:
+                parts.append(f"{name}={value}")
+        parts.append(f"level={'|'.join(self.levels)}")
+        return " ".join(parts)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    text = resources.files("tiva.data").joinpath(name).read_text(encoding="utf-8")
+    return list(csv.DictReader(text.splitlines()))
+
+
+@cache
+def terms() -> tuple[Term, ...]:
+    """Return every term of the catalogue."""
+    return tuple(Term(**row) for row in _rows("terms.csv"))
+
+
+@cache
+def methods() -> tuple[Method, ...]:
+    """Return every supported combination."""
+    return tuple(_method(row) for row in _rows("methods.csv"))
+
+
+def _method(row: dict[str, str]) -> Method:
+    return Method(
+        method=row["method"],
+        perspective=row["perspective"],
+        approach=row["approach"],
+        perimeter=row["perimeter"],
+        levels=tuple(row["levels"].split()),
+        terms=tuple(row["terms"].split()),
+        detail_terms=tuple(row["detail_terms"].split()),
+        partition=tuple(row["partition"].split()),
+        additive=row["additive"] == "true",
+        function=row["function"],
+        title=row["title"],
+        reference=row["reference"],
+    )
+
+
+def term(code: str, method: str = "") -> Term:
+    """Return the catalogue row of a term, that of the method before the general one."""
+    general = None
+    for row in terms():
+        if row.code == code and row.method == method:
+            return row
+        if row.code == code and not row.method:
+            general = row
+    if general is None:
+        raise UnknownLabelError("term", code, sorted({row.code for row in terms()}))
+    return general
+
+
+def find_method(
+    method: str,
+    *,
+    perspective: str | None = None,
+    approach: str | None = None,
+    perimeter: str | None = None,
+    level: str = "country",
+    detail: bool = False,
+) -> Method:
+    """Return the row for a combination of options; options left out take the first that fits.
+
+    Raises
+    ------
+    UnknownLabelError
+        An option value that no method knows.
+    UnsupportedCombinationError
+        Values that exist but not together; lists the combinations that do.
+    """
+    every = methods()
+    _known("method", method, [row.method for row in every])
+    _known("level", level, LEVELS)
+    rows = [row for row in every if row.method == method]
+    given = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
+    for name, value in given.items():
+        if value is not None:
+            _known(name, value, [getattr(row, name) for row in every if getattr(row, name)])
+    fitting = [
+        row
+        for row in rows
+        if level in row.levels
+        and all(value is None or getattr(row, name) == value for name, value in given.items())
+        and (not detail or row.detail_terms)
+    ]
+    if not fitting:
+        got = " ".join(
+            f"{name}={value}" for name, value in {"method": method, **given, "level": level}.items() if value
+        )
+        supported = [row.describe() + (" [detail]" if row.detail_terms else "") for row in rows]
+        raise UnsupportedCombinationError(
+            "these options do not go together", got=got + (" detail" if detail else ""), supported=supported
+        )
+    return fitting[0]
+
+
+def _known(kind: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise UnknownLabelError(kind, value, tuple(dict.fromkeys(known)))
