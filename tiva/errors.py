@@ -105,6 +105,10 @@ class GroupError(TivaError, ValueError):
     exit_code = EXIT_USAGE
 
 
+class ConcordanceError(TivaError, ValueError):
+    """Sectors or countries that cannot be mapped exactly from one scheme to another."""
+
+
 class MissingExtraError(TivaError, ImportError):
     """An optional library is not installed."""
 
@@ -135,6 +139,26 @@ class LabelError(TableError):
 
 class CellError(TableError):
     """Cells that are not finite numbers."""
+
+
+class BandShareError(TivaError, ValueError):
+    """Band shares that do not fit the table, the scheme or each other."""
+
+
+class InfeasibleMarginsError(BandShareError):
+    """Band shares that would make flows of the split table negative."""
+
+
+class ConvergenceError(TivaError, ArithmeticError):
+    """An iteration that does not reach its goal."""
+
+
+class MarginError(BandShareError):
+    """Margins by band that are refused; ``problems`` has one line a bad row, with file and line."""
+
+    def __init__(self, message: str, *, problems: Sequence[str] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
 
 
 class SingularTableError(TivaError, ArithmeticError):
@@ -171,6 +195,10 @@ class TivaWarning(UserWarning):
 
 class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
+
+
+class PartialGroupWarning(TivaWarning):
+    """A country group has members that the table does not show on their own."""
 
 
 class NegativeValueAddedWarning(TivaWarning):

@@ -163,7 +163,7 @@ def _variable_attributes(name: str, method: Method, model: Operators) -> dict[st
 def _dataset_attributes(
     model: Operators, terms: Terms, method: Method, level: str, residual: float | None
 ) -> dict[str, Any]:
-    table = model.table
+    table = getattr(model, "banded", model.table)
     notes = [*table.provenance.notes, *terms.notes, *_zero_output_note(model)]
     attributes: dict[str, Any] = {
         "title": f"{method.title}, {table.title}",
