@@ -132,9 +132,7 @@ def test_published_value_added_shows_taxes() -> None:
 def test_every_catalogue_row_runs_and_its_terms_are_catalogued(example: IcioTable) -> None:
     model = LeontiefModel(example)
     for row in methods():
-        options = {
-            name: getattr(row, name) for name in ("perspective", "approach", "perimeter") if getattr(row, name)
-        }
+        options = {name: getattr(row, name) for name in ("perspective", "approach", "perimeter") if getattr(row, name)}
         for level in row.levels:
             result = tiva.decompose(model, row.method, level=level, **options)
             assert set(row.terms) <= set(result.data_vars), row.describe()

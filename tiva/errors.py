@@ -141,6 +141,26 @@ class CellError(TableError):
     """Cells that are not finite numbers."""
 
 
+class BandShareError(TivaError, ValueError):
+    """Band shares that do not fit the table, the scheme or each other."""
+
+
+class InfeasibleMarginsError(BandShareError):
+    """Band shares that would make flows of the split table negative."""
+
+
+class ConvergenceError(TivaError, ArithmeticError):
+    """An iteration that does not reach its goal."""
+
+
+class MarginError(BandShareError):
+    """Margins by band that are refused; ``problems`` has one line a bad row, with file and line."""
+
+    def __init__(self, message: str, *, problems: Sequence[str] = ()) -> None:
+        self.problems = tuple(problems)
+        super().__init__(message)
+
+
 class SingularTableError(TivaError, ArithmeticError):
     """I - A cannot be inverted."""
 

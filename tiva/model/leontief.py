@@ -167,6 +167,11 @@ class LeontiefModel:
         return block_inverses([np.eye(len(a)) - a for a in self.domestic_blocks], self.countries)
 
     @cached_property
+    def local_inverse_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of the blocks L_ss."""
+        return np.concatenate([np.diagonal(block) for block in self.local_inverses])
+
+    @cached_property
     def factor(self) -> DenseFactor:
         """LU factors of I - A: one n × n matrix."""
         matrix = np.multiply(self.flows, -self.inverse_output[None, :])

@@ -87,6 +87,10 @@ class Operators(Protocol):
         """Shape (G, R): V_t B_t. in row t, value added of block t per unit of each row's deliveries."""
 
     @property
+    def local_inverse_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of the blocks L_ss."""
+
+    @property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y, output of each row absorbed in final demand of each block."""
 
