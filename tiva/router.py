@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -157,9 +158,6 @@ def _check(kind: str, value: str | Sequence[str], model: Operators) -> tuple[str
 def _run(row: Method, model: Operators, level: str, *, detail: bool) -> Terms:
     module, name = row.function.split(":")
     function = getattr(importlib.import_module(f"tiva.decompositions.{module}"), name)
-    options: dict[str, Any] = {}
-    if row.detail_terms:
-        options["detail"] = detail
-    if not row.additive:
-        options["level"] = level
+    accepted = inspect.signature(function).parameters
+    options = {name: value for name, value in (("detail", detail), ("level", level)) if name in accepted}
     return function(model, **options)  # type: ignore[no-any-return]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+import tiva
+from tests.decompositions.test_borin_mancini import _with_taxes
+from tests.model.test_leontief import split
+from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError
+from tiva.model.leontief import LeontiefModel
+from tiva.table.icio_table import IcioTable
+from tiva.terms import LEVELS, methods
+
+IDENTITY = 1e-9
+"""Relative to gross exports."""
+
+ROUNDING = 1e-12
+"""Sums in another order."""
+
+
+def test_coarser_levels_are_sums_of_the_finest(example: IcioTable) -> None:
+    model = LeontiefModel(example)
+    finest = tiva.decompose(model, level="sector-bilateral")
+    for level in LEVELS:
+        coarse = tiva.decompose(model, level=level)
+        dropped = [d for d in finest.dims if d not in coarse.dims]
+        for name in coarse.data_vars:
+            expected = finest[name].sum(dropped)
+            scale = float(abs(finest["gexp"]).sum())
+            assert float(abs(coarse[name] - expected).max()) <= ROUNDING * scale
+
+
+def test_every_variable_says_what_it_is(example: IcioTable) -> None:
+    result = tiva.decompose(example)
+    for name, variable in result.data_vars.items():
+        assert set(variable.attrs) == {"long_name", "units", "formula", "reference", "additive"}, name
+        assert variable.attrs["units"] == "million USD"
+    assert result.attrs["table_sha256"] == example.checksum
+    assert result.attrs["identity_residual"] <= IDENTITY
+    assert "whole million USD" in " ".join(json.loads(result.attrs["notes"]))
+
+
+def test_attributes_survive_netcdf(example: IcioTable, tmp_path: object) -> None:
+    import xarray as xr
+
+    result = tiva.decompose(example, level="sector")
+    result.to_netcdf(f"{tmp_path}/r.nc", engine="h5netcdf")
+    with xr.open_dataset(f"{tmp_path}/r.nc", engine="h5netcdf") as again:
+        xr.testing.assert_identical(again.load(), result)
+
+
+def test_selection_by_label(example: IcioTable) -> None:
+    full = tiva.decompose(example, level="sector-bilateral", detail=True)
+    part = tiva.decompose(
+        example, level="sector-bilateral", detail=True, exporter=["MEX", "BRA"], importer="USA", sector="Vehicles"
+    )
+    assert dict(part.sizes) == {"exporter": 2, "sector": 1, "importer": 1}
+    np.testing.assert_array_equal(
+        part["vax1"].values.ravel(),
+        full["vax1"].sel(exporter=["MEX", "BRA"], importer="USA", sector="Vehicles").values,
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"exporter": "MXE"}, UnknownLabelError, "unknown exporter 'MXE'.*did you mean 'MEX'"),
+        ({"level": "bilateral", "importer": "US"}, UnknownLabelError, "did you mean 'USA'"),
+        ({"level": "sector", "sector": "Vehicle"}, UnknownLabelError, "did you mean 'Vehicles'"),
+        ({"method": "bmm"}, UnknownLabelError, "unknown method 'bmm'"),
+        ({"perspective": "exprter"}, UnknownLabelError, "unknown perspective"),
+        ({"level": "firm"}, UnknownLabelError, "unknown level 'firm'"),
+        ({"importer": "USA"}, UsageError, "importer cannot be selected at level 'country'"),
+        ({"exporter": []}, UsageError, "empty selection of exporter"),
+        ({"method": "headline", "level": "bilateral"}, UnsupportedCombinationError, "method=headline.*level=country"),
+    ],
+)
+def test_bad_options_are_named(
+    example: IcioTable, options: dict[str, object], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error, match=f"(?s){text}"):
+        tiva.decompose(example, **options)  # type: ignore[arg-type]
+
+
+def test_model_has_its_own_satellite_and_groups(example: IcioTable) -> None:
+    with pytest.raises(UsageError, match="a model has its satellite and groups already"):
+        tiva.decompose(LeontiefModel(example), groups={"N": ["USA", "MEX"]})
+    with pytest.raises(UsageError, match="needs a table or a model"):
+        tiva.decompose("table.csv")  # type: ignore[arg-type]
+
+
+def test_group_acts_as_one_exporter(example: IcioTable) -> None:
+    groups = {"NAFTA": ["USA", "MEX", "CAN"]}
+    grouped = tiva.decompose(example, groups=groups, level="bilateral")
+    aggregated = tiva.decompose(example.aggregate(countries=groups), level="bilateral")
+    assert "NAFTA" in grouped["exporter"].values
+    np.testing.assert_array_equal(
+        grouped["gexp"].sel(exporter="NAFTA").values, aggregated["gexp"].sel(exporter="NAFTA").values
+    )
+    assert grouped.attrs["identity_residual"] <= IDENTITY
+
+
+def test_split_country_exports_as_one_and_its_parts_trade_at_home() -> None:
+    table = split()
+    result = tiva.decompose(table, level="sector-bilateral")
+    merged = tiva.decompose(table.merge_split_countries(), level="sector-bilateral")
+    assert tuple(result["exporter"].values) == table.countries
+    np.testing.assert_allclose(result["gexp"], merged["gexp"], rtol=ROUNDING)
+    assert result.attrs["identity_residual"] <= IDENTITY
+    assert float(abs(result["dva"] - merged["dva"]).max()) > ROUNDING
+
+
+def test_zero_output_exports_are_a_discrepancy_and_said() -> None:
+    from tests.model.test_leontief import table
+
+    result = tiva.decompose(table(), level="sector-bilateral")
+    gap = result["discrepancy"]
+    assert float(gap.sel(exporter="C", sector="x", importer="A")) == pytest.approx(-2.0)
+    assert float(abs(gap.drop_sel(exporter="C")).max()) < IDENTITY
+    assert any("C.x" in note for note in json.loads(result.attrs["notes"]))
+
+
+def test_published_value_added_shows_taxes() -> None:
+    result = tiva.decompose(_with_taxes())
+    assert "taxes_margins" in result
+    assert result.attrs["identity_residual"] <= IDENTITY
+    assert result.attrs["value_added_kind"] == "published"
+
+
+def test_every_catalogue_row_runs_and_its_terms_are_catalogued(example: IcioTable) -> None:
+    model = LeontiefModel(example)
+    for row in methods():
+        options = {name: getattr(row, name) for name in ("perspective", "approach", "perimeter") if getattr(row, name)}
+        for level in row.levels:
+            result = tiva.decompose(model, row.method, level=level, **options)
+            assert set(row.terms) <= set(result.data_vars), row.describe()
+            assert result.attrs.get("identity_residual", 0.0) <= IDENTITY, row.describe()

@@ -1,0 +1,222 @@
+"""The one n × n system of a banded model: how imports induce imports around the world.
+
+With A^F the aggregate import coefficients between blocks (countries or groups) and P block-diagonal, the imports that
+a unit of each sector's exports needs through the local network, ``F = I - P A^F`` carries all international feedback:
+``B = L + L E Q M L`` with ``Q = A^F F^-1``, for any number of bands. The identity ``P Q = F^-1 - I`` gives the
+diagonal blocks of Q from those of F^-1.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from scipy.linalg import lapack
+
+from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.factorization import DenseFactor
+
+MIN_BLOCK_CONDITION = 1e-6
+"""Reciprocal condition of P_s below which Q_ss is solved for directly: dividing by P_s would cost over six digits."""
+
+
+class TradeFlows:
+    """Aggregate import coefficients A^F between blocks, applied without being formed.
+
+    Parameters
+    ----------
+    flows
+        Shape (n, n): intermediate flows; blocks on the diagonal are not read.
+    inverse_output
+        Shape (n,): 1 / output, 0 where output is 0.
+    offsets
+        Shape (G + 1,).
+    """
+
+    def __init__(self, flows: FloatArray, inverse_output: FloatArray, offsets: IntArray) -> None:
+        self.flows = flows
+        self.inverse_output = inverse_output
+        self.offsets = offsets
+
+    @property
+    def spans(self) -> list[tuple[int, int]]:
+        """First and last row of each block."""
+        return [(int(a), int(b)) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+
+    def apply(self, right: FloatArray) -> FloatArray:
+        """Return A^F right, for right (n,) or (n, k)."""
+        scaled = right * (self.inverse_output if right.ndim == 1 else self.inverse_output[:, None])
+        result: FloatArray = self.flows @ scaled
+        for a, b in self.spans:
+            result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
+        return result
+
+    def apply_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (n,) or (k, n)."""
+        result: FloatArray = left @ self.flows
+        for a, b in self.spans:
+            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
+        result *= self.inverse_output
+        return result
+
+    def rows(self, block: int) -> FloatArray:
+        """Return the rows of A^F of one block, (N_s, n)."""
+        a, b = self.spans[block]
+        rows = self.flows[a:b] * self.inverse_output
+        rows[:, a:b] = 0.0
+        return np.asarray(rows)
+
+
+class TradeSystem(ABC):
+    """Solutions of F = I - P A^F, and diagonal blocks of F^-1 and Q = A^F F^-1."""
+
+    def __init__(self, trade: TradeFlows) -> None:
+        self.trade = trade
+        self._update_parts: dict[int, tuple[FloatArray, FloatArray, FloatArray]] = {}
+
+    @abstractmethod
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Return F^-1 right, for right (n,) or (n, k)."""
+
+    @abstractmethod
+    def solve_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left F^-1, for left (n,) or (k, n)."""
+
+    @property
+    @abstractmethod
+    def inverse_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of F^-1."""
+
+    @property
+    @abstractmethod
+    def response_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of Q."""
+
+    def inverse_columns(self, block: int) -> FloatArray:
+        """Return the columns of F^-1 of one block, (n, N_s)."""
+        a, b = self.trade.spans[block]
+        unit = np.zeros((len(self.trade.inverse_output), b - a))
+        unit[a:b] = np.eye(b - a)
+        return self.solve(unit)
+
+    def response_rows(self, block: int) -> FloatArray:
+        """Return the rows of Q of one block, (N_s, n)."""
+        return self.solve_transpose(self.trade.rows(block))
+
+    def update_parts(self, block: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Return F^-1_.s, Q_s. and A^F F^-1_.s of a block; kept, so that its next change costs next to nothing."""
+        if block not in self._update_parts:
+            columns = self.inverse_columns(block)
+            self._update_parts[block] = (columns, self.response_rows(block), self.trade.apply(columns))
+        return self._update_parts[block]
+
+    @cached_property
+    def feedback_blocks(self) -> list[FloatArray]:
+        """G blocks Q_ss (F^-1_ss)^-1: what undoes the feedback of a block's own exports on itself."""
+        return [
+            np.linalg.solve(inverse.T, response.T).T
+            for inverse, response in zip(self.inverse_blocks, self.response_blocks, strict=True)
+        ]
+
+
+class FactoredTrade(TradeSystem):
+    """The trade system with its own LU factors: one n × n matrix.
+
+    Parameters
+    ----------
+    trade
+        A^F.
+    propagation
+        G blocks P_s.
+    """
+
+    def __init__(self, trade: TradeFlows, propagation: Sequence[FloatArray]) -> None:
+        super().__init__(trade)
+        self.propagation = tuple(propagation)
+        matrix = trade.flows * trade.inverse_output
+        for block, (a, b) in zip(self.propagation, trade.spans, strict=True):
+            matrix[a:b, a:b] = 0.0
+            matrix[a:b] = -block @ matrix[a:b]
+        matrix[np.diag_indices_from(matrix)] += 1.0
+        self._factor = DenseFactor(matrix, "the trade system of the banded table")
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Return F^-1 right."""
+        return self._factor.solve(right)
+
+    def solve_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left F^-1."""
+        return self._factor.solve_transpose(left)
+
+    @cached_property
+    def inverse_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of F^-1, from the two triangles of the LU factors."""
+        return self._factor.diagonal_blocks(self.trade.offsets)
+
+    @cached_property
+    def response_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of Q, from ``P_s Q_ss = F^-1_ss - I``; solved for where P_s is nearly singular."""
+        return [self._response(s, p) for s, p in enumerate(self.propagation)]
+
+    def _response(self, block: int, propagation: FloatArray) -> FloatArray:
+        norm = float(np.abs(propagation).sum(axis=0).max())
+        factors, pivots, info = lapack.dgetrf(propagation)
+        condition = lapack.dgecon(factors, norm)[0] if info == 0 else 0.0
+        if condition < MIN_BLOCK_CONDITION:
+            a, b = self.trade.spans[block]
+            return np.ascontiguousarray(self.response_rows(block)[:, a:b])
+        change = self.inverse_blocks[block] - np.eye(len(propagation))
+        return np.asarray(lapack.dgetrs(factors, pivots, change)[0])
+
+
+class UpdatedTrade(TradeSystem):
+    """The trade system after a change of one block of P, by a low-rank update (Sherman-Morrison-Woodbury).
+
+    ``F_new = F - I_s D A^F_s.`` with ``D`` the change of P_s, so that
+    ``F_new^-1 = F^-1 + F^-1_.s K Q_s.`` with ``K = (I - D Q_ss)^-1 D``.
+
+    Parameters
+    ----------
+    base
+        The system before.
+    block
+        Position of the block that changed.
+    change
+        Shape (N_s, N_s): D.
+    """
+
+    def __init__(self, base: TradeSystem, block: int, change: FloatArray) -> None:
+        super().__init__(base.trade)
+        self._base = base
+        self._columns, self._rows, self._moved = base.update_parts(block)
+        a, b = self.trade.spans[block]
+        own = self._rows[:, a:b]
+        self._core = np.linalg.solve(np.eye(b - a) - change @ own, change)
+
+    def solve(self, right: FloatArray) -> FloatArray:
+        """Return F_new^-1 right."""
+        result: FloatArray = self._base.solve(right) + self._columns @ (self._core @ (self._rows @ right))
+        return result
+
+    def solve_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left F_new^-1."""
+        result: FloatArray = self._base.solve_transpose(left) + ((left @ self._columns) @ self._core) @ self._rows
+        return result
+
+    @cached_property
+    def inverse_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of F_new^-1."""
+        return self._updated(self._base.inverse_blocks, self._columns)
+
+    @cached_property
+    def response_blocks(self) -> Sequence[FloatArray]:
+        """G diagonal blocks of Q_new = Q + A^F F^-1_.s K Q_s."""
+        return self._updated(self._base.response_blocks, self._moved)
+
+    def _updated(self, blocks: Sequence[FloatArray], columns: FloatArray) -> list[FloatArray]:
+        return [
+            block + columns[a:b] @ (self._core @ self._rows[:, a:b])
+            for block, (a, b) in zip(blocks, self.trade.spans, strict=True)
+        ]
