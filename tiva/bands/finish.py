@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FIELD = {"domestic_intermediate": "business"}
 """Margin -> field of CellMargins where it differs."""
 
+NOTABLE = 0.005
+"""An observed or derived margin moved by more, as share of the country-sector's output, is worth a warning."""
+
 EDGES = {
     "no_domestic_sales": (("exports",), "nothing is sold at home: exports follow output"),
     "no_domestic_inputs": (("value_added", "imports"), "no domestic inputs: value added and imports follow output"),
@@ -32,7 +35,7 @@ EDGES = {
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """One country-sector whose margins contradicted each other, and whether an observed or derived one moved."""
+    """One country-sector whose margins contradicted each other, and whether a fact moved by a notable amount."""
 
     text: str
     of_fact: bool
@@ -166,11 +169,12 @@ def _apply_edges(cell: _Cell, totals: FlowTotals, i: int, area: str, sector: str
 def _reconcile(
     cell: _Cell, work: CountryWork, totals: FlowTotals, i: int, area: str, sector: str, log: list[LogRecord]
 ) -> list[Conflict]:
+    """Move what contradicts; where nothing is sold at home exports follow output, whatever output does."""
     margins = cell.margins()
     this = CellTotals(
         output=float(totals.output[i]),
         value_added=float(totals.value_added[i]),
-        exports=float(totals.exports[i]),
+        exports=0.0 if totals.no_domestic_sales[i] else float(totals.exports[i]),
         imports=float(totals.imports[i]),
         domestic_intermediate=float(totals.domestic_intermediate[i]),
         other_inputs=float(totals.other_inputs[i]),
@@ -187,7 +191,7 @@ def _reconcile(
         if amount == 0.0:
             continue
         before, after = cell.share[margin], getattr(result.margins, field)
-        facts = facts or bool((cell.status[margin] <= int(Status.DERIVED)).any())
+        facts = facts or (amount > NOTABLE and bool((cell.status[margin] <= int(Status.DERIVED)).any()))
         log.extend(
             LogRecord(
                 "reconcile", area, sector, reasons, band=bands[b], variable=margin, before=float(before[b]),
@@ -198,6 +202,8 @@ def _reconcile(
         )  # fmt: skip
         cell.share[margin] = after
         cell.status[margin] = np.maximum(cell.status[margin], int(Status.DERIVED))
+    if totals.no_domestic_sales[i]:
+        cell.share["exports"] = cell.share["output"].copy()
     return [Conflict(_describe(area, sector, reasons, cell, result), facts)]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tiva.bands.finish import finish
 from tiva.bands.margins import ALL_SECTORS, WORLD, Fact, Margins, grouped, refuse
@@ -90,12 +91,13 @@ def prepare_margins(
     log: list[LogRecord] = list(margins.log)
     _refuse_unknown(table, margins, totals)
     work = [
-        _country(table, margins, country, table.year if year is None else year, tuple(traders), log)
+        _country(table, margins, country, totals, table.year if year is None else year, tuple(traders), log)
         for country in table.countries
         if country in set(margins.countries)
     ]
     for w in work:
-        _fill(w, _country_totals(table, totals, w.country), trader_allocation, log)
+        if w.traded is not None:
+            _give_to_producers(w, _country_totals(table, totals, w.country), trader_allocation, log)
     _impute_from_donors(work, donors, log)
     for w in work:
         _derive_imports(w, _country_totals(table, totals, w.country), log)
@@ -178,6 +180,7 @@ def _country(
     table: IcioTable,
     margins: Margins,
     country: str,
+    flows: FlowTotals,
     year: int | None,
     traders: tuple[str, ...],
     log: list[LogRecord],
@@ -198,10 +201,14 @@ def _country(
         )
     work = CountryWork(country, margins.schemes[schemes[0]], table.sectors)
     facts = _nearest_year(_world_only(facts, log), year, log)
+    totals = _country_totals(table, flows, country)
     for margin, choices in SOURCES_OF.items():
         for variable, assumed in choices:
             of = [f for f in facts if f.variable == variable]
-            _enter(work, margin, of, assumed, table, margins, traders, log)
+            _enter(work, margin, of, assumed, totals, table, margins, traders, log)
+        _spread(work, margin, totals, log)
+        if margin == "value_added":
+            _value_added_for_output(work, log)
     return work
 
 
@@ -238,6 +245,7 @@ def _enter(
     margin: str,
     facts: list[Fact],
     assumed: str | None,
+    totals: Mapping[str, FloatArray],
     table: IcioTable,
     margins: Margins,
     traders: tuple[str, ...],
@@ -250,8 +258,7 @@ def _enter(
         first = group[0]
         targets = _targets(first, table, margins) or ()
         positions = np.array([work.sectors.index(t) for t in targets], dtype=np.int64)
-        prior = work.share["output"][positions[0]] if len(positions) == 1 else None
-        found = distribution(group, work.scheme, log, None if prior is None or np.isnan(prior).any() else prior)
+        found = distribution(group, work.scheme, log, _output_of(work, positions, totals))
         if found is None:
             continue
         if len(positions) == 1:
@@ -278,6 +285,16 @@ def _enter(
             _note_traders(work, sector, joined, traders)
     for _, found in work.groups[margin] if margin == "exports" else ():
         work.direct_level += 0.0 if math.isnan(found.level) else found.level
+
+
+def _output_of(work: CountryWork, members: IntArray, totals: Mapping[str, FloatArray]) -> FloatArray | None:
+    """Return the output shares of a group of sectors, or ``None`` where some are not known."""
+    weight = np.maximum(totals["output"][members], 0.0)
+    share = work.share["output"][members]
+    if np.isnan(share[weight > 0.0]).any() or weight.sum() <= 0.0:
+        return None
+    result: FloatArray = weight @ np.nan_to_num(share) / weight.sum()
+    return result
 
 
 def _note_traders(work: CountryWork, sector: int, found: Distribution, traders: tuple[str, ...]) -> None:
@@ -313,24 +330,16 @@ def _join(
     )
 
 
-def _fill(
-    work: CountryWork, totals: Mapping[str, FloatArray], allocation: TraderAllocation, log: list[LogRecord]
-) -> None:
-    """Spread group margins, output first; then give traders' exports to producers."""
-    _spread(work, "employment", totals, log)
-    _spread(work, "value_added", totals, log)
-    _spread(work, "output", totals, log)
+def _value_added_for_output(work: CountryWork, log: list[LogRecord]) -> None:
+    """Let shares in value added stand for output where no fact on output does."""
     lacking = ~work.known["output"] & work.known["value_added"]
-    for sector in np.flatnonzero(lacking):
-        work.share["output"][sector] = work.share["value_added"][sector]
-        work.status["output"][sector] = np.maximum(work.status["value_added"][sector], int(Status.IMPUTED))
-        work.known["output"][sector] = True
-        message = "no output by band: shares in value added stand for it"
-        log.append(LogRecord("assumed", work.country, work.sectors[sector], message, variable="output"))
-    for margin in ("imports", "exports", "domestic_intermediate", "purchases"):
-        _spread(work, margin, totals, log)
-    if work.traded is not None:
-        _give_to_producers(work, totals, allocation, log)
+    if not lacking.any():
+        return
+    work.share["output"][lacking] = work.share["value_added"][lacking]
+    work.status["output"][lacking] = np.maximum(work.status["value_added"][lacking], int(Status.IMPUTED))
+    work.known["output"] |= lacking
+    message = f"no output by band, shares in value added stand for it: {work.names(lacking)}"
+    log.append(LogRecord("assumed", work.country, "", message, variable="output"))
 
 
 def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], log: list[LogRecord]) -> None:
@@ -353,8 +362,9 @@ def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], lo
     reached = np.unique(np.concatenate([m for m, _ in usable]))
     prior[np.isnan(prior).any(axis=1)] = 1.0 / k
     prior[work.known[margin]] = work.share[margin][work.known[margin]]
+    held = _held(work, margin, prior, totals, usable)
     try:
-        fitted = _fit(work, margin, prior, totals, usable, log)
+        fitted = _fit(work, margin, prior, totals, usable, held, log)
     except MarginError as error:
         where = listing(w for _, d in usable for w in d.where)
         raise MarginError(
@@ -364,7 +374,7 @@ def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], lo
                 do="leave out the one that is trusted less",
             )
         ) from error
-    for sector in reached[~work.known[margin][reached]]:
+    for sector in reached[~held[reached]]:
         mine = [d for m, d in usable if sector in m]
         alone = len(mine) == 1 and len(next(m for m, d in usable if sector in m)) == 1
         floor = Status.OBSERVED if alone else Status.IMPUTED
@@ -372,10 +382,42 @@ def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], lo
         work.status[margin][sector] = np.maximum(np.max([d.status for d in mine], axis=0), int(floor))
         work.known[margin][sector] = True
         work.where[margin, int(sector)] = listing(w for d in mine for w in d.where)
+    followed = held & ~work.known[margin]
+    if followed.any():
+        names = work.names(followed)
+        message = f"where output is known its shares stand for it, the other sectors make up the total: {names}"
+        work.share[margin][followed] = prior[followed]
+        work.status[margin][followed] = int(Status.ASSUMED)
+        work.known[margin] |= followed
+        log.append(LogRecord("assumed", work.country, "", message, variable=margin))
     for members, found in usable:
         names = listing((work.sectors[i] for i in members), limit=len(work.sectors))
         message = f"{SPREAD_MESSAGE}: {names}"
         log.append(LogRecord("totals", work.country, "", message, variable=margin, source=listing(found.where)))
+
+
+def _held(
+    work: CountryWork,
+    margin: str,
+    prior: FloatArray,
+    totals: Mapping[str, FloatArray],
+    groups: list[tuple[IntArray, Distribution]],
+) -> NDArray[np.bool_]:
+    """Return the sectors that keep their prior: those with a fact, and for value added those with output by band.
+
+    The latter only where other sectors are left to make up the total of the group.
+    """
+    known = work.known[margin]
+    if margin != "value_added":
+        return known.copy()
+    held: NDArray[np.bool_] = known | work.known["output"]
+    if not any((~held[m]).any() for m, _ in groups):
+        return known.copy()
+    try:
+        fit_groups(prior, np.maximum(totals[margin], 0.0), held, [(m, d.share) for m, d in groups])
+    except MarginError:
+        return known.copy()
+    return held
 
 
 def _fit(
@@ -384,6 +426,7 @@ def _fit(
     prior: FloatArray,
     totals: Mapping[str, FloatArray],
     groups: list[tuple[IntArray, Distribution]],
+    held: NDArray[np.bool_],
     log: list[LogRecord],
 ) -> FloatArray:
     """Fit group margins; exports stay within the output of every band as far as the groups allow."""
@@ -395,12 +438,12 @@ def _fit(
             caps = np.where(weight[:, None] > 0.0, sold / weight[:, None], np.inf)
         caps[np.isnan(caps)] = np.inf
         try:
-            return fit_groups(prior, weight, work.known[margin], pairs, caps * (1.0 - SLACK))
+            return fit_groups(prior, weight, held, pairs, caps * (1.0 - SLACK))
         except MarginError:
             message = "export shares of the group cannot be reached within the output of the bands"
             where = listing(w for _, d in groups for w in d.where)
             log.append(LogRecord("totals", work.country, "", message, variable=margin, source=where))
-    return fit_groups(prior, weight, work.known[margin], pairs)
+    return fit_groups(prior, weight, held, pairs)
 
 
 def _give_to_producers(
@@ -495,11 +538,12 @@ def _assume_rest(work: CountryWork, log: list[LogRecord]) -> None:
     """Let margins without any fact follow output."""
     split = work.known["output"]
     for margin in ("value_added", "imports", "exports"):
-        for i in np.flatnonzero(split & ~work.known[margin]):
-            work.share[margin][i] = work.share["output"][i]
-            work.status[margin][i] = int(Status.ASSUMED)
-            message = f"no {margin} by band: shares in output stand for it"
-            log.append(LogRecord("assumed", work.country, work.sectors[i], message, variable=margin))
+        lacking = split & ~work.known[margin]
+        if lacking.any():
+            work.share[margin][lacking] = work.share["output"][lacking]
+            work.status[margin][lacking] = int(Status.ASSUMED)
+            message = f"no {margin} by band, shares in output stand for it: {work.names(lacking)}"
+            log.append(LogRecord("assumed", work.country, "", message, variable=margin))
     whole = [work.sectors[i] for i in np.flatnonzero(~split)]
     if whole:
         message = f"not split, no shares in output or value added: {listing(whole, limit=len(whole))}"

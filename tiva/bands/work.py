@@ -68,6 +68,10 @@ class CountryWork:
             self.known[margin] = np.zeros(shape[0], dtype=bool)
             self.groups[margin] = []
 
+    def names(self, chosen: NDArray[np.bool_]) -> str:
+        """Return the labels of some sectors, all of them."""
+        return listing((n for n, c in zip(self.sectors, chosen, strict=True) if c), limit=len(self.sectors))
+
     def put(self, margin: str, sector: int, found: Distribution, *, worst: Status = Status.OBSERVED) -> None:
         """Enter a distribution for one sector."""
         self.share[margin][sector] = found.share
