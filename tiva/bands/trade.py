@@ -116,7 +116,7 @@ class TradeSystem(ABC):
     def feedback_blocks(self) -> list[FloatArray]:
         """G blocks Q_ss (F^-1_ss)^-1: what undoes the feedback of a block's own exports on itself."""
         return [
-            np.linalg.solve(inverse.T, response.T).T
+            np.asarray(np.linalg.solve(inverse.T, response.T).T, dtype=np.float64)
             for inverse, response in zip(self.inverse_blocks, self.response_blocks, strict=True)
         ]
 
