@@ -177,8 +177,6 @@ def test_labelled_dataset_addresses_the_same_cells(example: IcioTable) -> None:
     n = len(example.sectors)
     i, j = example.areas.index("BRA"), example.areas.index("CHN")
     expected = example.intermediate[i * n + 1, j * n + 6]
-    got = data["intermediate"].sel(
-        area="BRA", sector="Mining", user_area="CHN", user_sector="Metals-minerals"
-    )
+    got = data["intermediate"].sel(area="BRA", sector="Mining", user_area="CHN", user_sector="Metals-minerals")
     assert float(got) == expected
     assert data["intermediate"].attrs["units"] == "million USD"

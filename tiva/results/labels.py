@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,19 +72,28 @@ def _in_catalogue_order(arrays: dict[str, FloatArray], method: Method, *, detail
 def _add_discrepancy(
     arrays: dict[str, FloatArray], model: Operators, axes: tuple[str, ...], method: Method, *, detail: bool
 ) -> float | None:
-    """Add gross exports less the terms that partition them; return the largest part of it that has no known cause."""
+    """Add gross flows less the terms that partition them; return the share of it that has no known cause."""
     partition = [t for t in method.detail_terms if t != "gexp"] if detail else list(method.partition)
     if "taxes_margins" in arrays and "taxes_margins" not in partition:
         partition.append("taxes_margins")
-    if "gexp" not in arrays or not partition:
+    if not partition:
         return None
-    total = np.sum([arrays[name] for name in partition if name in arrays], axis=0)
-    gap = arrays["gexp"] - total
+    gross_flow = arrays[method.terms[0]]
+    gap = gross_flow - np.sum([arrays[name] for name in partition if name in arrays], axis=0)
     arrays["discrepancy"] = gap
-    gross = float(np.abs(arrays["gexp"]).sum())
+    gross = float(np.abs(gross_flow).sum())
     if axes[0] == "row":
         gap = gap[model.output != 0]
+    elif axes[:2] == ("exporter", "sector"):
+        gap = gap[_produced(model) != 0]
     return float(np.abs(gap).sum() / gross) if gross else 0.0
+
+
+def _produced(model: Operators) -> FloatArray:
+    """Output by exporter and sector, (G, N)."""
+    cells = np.zeros((len(model.countries), len(model.sectors)))
+    np.add.at(cells, (model.row_country, model.row_sector), model.output)
+    return cells
 
 
 def _spread(model: Operators, values: FloatArray, axes: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:
@@ -189,3 +199,11 @@ def _zero_output_note(model: Operators) -> list[str]:
     names = [f"{model.countries[model.row_country[i]]}.{model.sectors[model.row_sector[i]]}" for i in rows]
     text = "sectors without output that nevertheless export (netted negative flows) carry no value added"
     return [f"{text}; their exports are in 'discrepancy': {', '.join(names)}"]
+
+
+def with_notes(dataset: xr.Dataset, notes: Sequence[str]) -> xr.Dataset:
+    """Return the dataset with further notes in its attributes."""
+    if not notes:
+        return dataset
+    every = [*json.loads(str(dataset.attrs["notes"])), *notes]
+    return dataset.assign_attrs(notes=json.dumps(every, ensure_ascii=False))
