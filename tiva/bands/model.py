@@ -58,8 +58,15 @@ class BandedModel:
 
     Examples
     --------
-    >>> model = banded.model()                                           # doctest: +SKIP
-    >>> model.value_added_by_origin.sum(axis=0)                          # doctest: +SKIP
+    >>> import tiva
+    >>> table = tiva.example()
+    >>> margins = {"MEX": {table.sectors[0]: {"output": [0.4, 0.6], "exports": [0.2, 0.8]}}}
+    >>> shares = tiva.BandShares.from_dicts(table, margins, bands={"MEX": ("small", "large")})
+    >>> model = tiva.split_by_size(table, shares).model()
+    >>> model.bands
+    ('small', 'large', 'all')
+    >>> len(model.output) == len(table.output) + 1
+    True
     """
 
     def __init__(
