@@ -58,6 +58,10 @@ def assert_operators(banded: BandedTable, model: BandedModel | None = None) -> N
     assert close(model.undo_feedback(w), w @ undo)
     assert close(model.undo_feedback(w[0]), w[0] @ undo)
     assert close(model.undo_feedback_columns(x), undo @ x)
+    diagonal = sum(np.where(brute.expanded.row_country[:, None] == s, b[:, block] @ x[block], 0) for s, block in
+                   enumerate(brute.blocks))  # fmt: skip
+    assert close(model.apply_inverse_diagonal(x), diagonal)
+    assert close(model.local_inverse_diagonal, np.diagonal(local))
     assert_products(model, brute, x)
 
 
@@ -72,6 +76,11 @@ def assert_products(model: BandedModel, brute: BruteForce, x: np.ndarray[Any, An
                 continue
             assert close(got[rows, r, :3], a[rows, columns] @ x[columns])
             assert close(got[rows, r, 3], a[rows, columns] @ paired[columns, s])
+    b = brute.inverse
+    crossed = model.apply_inverse_crosswise(paired)
+    for r, rows in enumerate(brute.blocks):
+        for s, columns in enumerate(brute.blocks):
+            assert close(crossed[rows, s], b[rows, columns] @ paired[columns, r])
 
 
 def assert_adds_up(banded: BandedTable) -> None:
@@ -159,6 +168,7 @@ def test_groups_act_as_one_country() -> None:
         undo[np.ix_(rows, rows)] = np.linalg.solve(b[np.ix_(rows, rows)], local[np.ix_(rows, rows)])
         assert close(model.inverse_diagonal_blocks[s], b[np.ix_(rows, rows)])
     assert close(model.undo_feedback(w), w @ undo)
+    assert close(model.local_inverse_diagonal, np.diagonal(local))
     y = brute.final_demand[order]
     assert close(model.final_demand, np.stack([y[:, block_of == s].sum(axis=1) for s in range(3)], axis=1))
     sold = brute.expanded.intermediate[np.ix_(order, order)]

@@ -18,6 +18,7 @@ from tiva.bands.shares import BandShares
 from tiva.bands.split import BandedTable, split_by_size
 from tiva.errors import BandShareError, ConvergenceError, InfeasibleMarginsError, UsageError
 from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.terms import LEVELS, Method, methods
 
 EVEN = {"output": [0.5, 0.5], "value_added": [0.5, 0.5], "imports": [0.5, 0.5], "exports": [0.4, 0.6]}
 
@@ -298,22 +299,34 @@ def test_banded_table_stands_in_for_a_table() -> None:
     assert "bands sme, lar" in repr(banded)
 
 
-def test_decomposition_of_a_banded_table_is_that_of_the_table_written_out() -> None:
-    """Band rows as sectors of an ordinary table: every term, row by row."""
-    table = synthetic(3, 3, 11)
-    banded = split_by_size(table, random_shares(table, 2, seed=9), theta=0.4)
+def written_out(banded: BandedTable) -> IcioTable:
+    """Band rows as sectors of an ordinary table (the same bands everywhere)."""
     x = banded.to_table()
-    explicit = IcioTable.from_arrays(
+    return IcioTable.from_arrays(
         x.intermediate,
         x.final_demand,
-        countries=table.countries,
-        sectors=[f"{s}.{b}" for s in table.sectors for b in banded.bands],
+        countries=banded.countries,
+        sectors=[f"{s}.{b}" for s in banded.sectors for b in banded.bands],
     )
-    got = tiva.decompose(banded, level="sector-bilateral", detail=True)
-    expected = tiva.decompose(explicit, level="sector-bilateral", detail=True)
-    for code in expected:
+
+
+@pytest.mark.parametrize("row", methods(), ids=Method.describe)
+def test_every_decomposition_takes_bands(row: Method) -> None:
+    """Every term of every method, row by row, against the table written out."""
+    table = synthetic(3, 3, 11)
+    banded = split_by_size(table, random_shares(table, 2, seed=9), theta=0.4)
+    options: dict[str, Any] = {"method": row.method, "level": max(row.levels, key=LEVELS.index)}
+    options |= {k: getattr(row, k) for k in ("perspective", "approach", "perimeter") if getattr(row, k)}
+    got, expected = tiva.decompose(banded, **options), tiva.decompose(written_out(banded), **options)
+    largest = float(np.abs(expected[row.terms[0]]).max())
+    compared = 0
+    for code in got:
+        assert np.isfinite(got[code]).all(), code
         values = got[code].values.reshape(expected[code].shape)
-        assert np.abs(values - expected[code].values).max() < 1e-10 * float(expected["gexp"].max()), code
+        unit = largest if got[code].attrs["units"] == banded.unit else 1.0
+        assert np.abs(values - expected[code].values).max() < 1e-10 * unit, code
+        compared += 1
+    assert compared > len(row.terms) / 2
 
 
 def test_only_the_split_country_changes_at_home() -> None:
