@@ -122,11 +122,8 @@ class Question:
 
     def call(self) -> str:
         """Return the command that answers it."""
-        options = [
-            f"--{name} {getattr(self, name)}"
-            for name in ("method", "perspective", "approach", "perimeter")
-            if getattr(self, name)
-        ]
+        shown = ("method", "perspective", "approach") + (("perimeter",) if self.perspective == "self" else ())
+        options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
         return " ".join(["tiva decompose", *options, f"--level {self.level}"])
 
 
