@@ -43,6 +43,8 @@ MODULES: tuple[str, ...] = (
     "tiva.readers.npz",
     "tiva.readers.oecd",
     "tiva.readers.wiod2013",
+    "tiva.readers.wiod2016",
+    "tiva.readers.lrwiod",
 )
 """Modules that each define ``READERS``, a tuple of :class:`Reader`; asked in this order."""
 
