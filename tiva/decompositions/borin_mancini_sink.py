@@ -117,7 +117,10 @@ def sink(model: Operators, *, detail: bool = False, level: str = "country") -> T
     Terms
         Axes row × importer.
     """
+    bilateral = level.endswith("bilateral") and not detail
+    if bilateral:
+        model.expect_inverse()
     terms = sink_terms(model)
-    if level.endswith("bilateral") and not detail:
+    if bilateral:
         terms["vaxim"] = vaxim(model)
     return Terms(terms if detail else headline_sums(terms, approach="sink"), ROWS_BY_IMPORTER)

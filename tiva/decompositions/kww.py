@@ -10,8 +10,8 @@ from tiva.model.operators import Operators, own_country
 
 BIAS = (
     "known bias: the foreign terms of Koopman, Wang and Wei mix perimeters; fva_fin + fva_int understates foreign "
-    "value added and fdc overstates double counting; fva_corrected and fdc_corrected are the world perspective, sink-based, "
-    "of Borin and Mancini"
+    "value added and fdc overstates double counting; fva_corrected and fdc_corrected are the world perspective, "
+    "sink-based, of Borin and Mancini"
 )
 
 

@@ -236,6 +236,10 @@ class LeontiefModel:
         """Return blockdiag(B_ss) right, for right (R,) or (R, k)."""
         return apply_blocks(self.inverse_diagonal_blocks, self.offsets, right)
 
+    def expect_inverse(self) -> None:
+        """Make :attr:`inverse` now, so that :attr:`inverse_diagonal_blocks` is cut from it."""
+        _ = self.inverse
+
     def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (R, G) with B_rs right_s[:, r] on block r and column s; makes :attr:`inverse`."""
         out = np.empty((len(self.row_country), len(self.countries)))
