@@ -41,7 +41,7 @@ def cells_python(
     for row in range(starts.size):
         at, end, column, first_odd = starts[row], ends[row], 0, -1
         while at <= end:
-            negative = at < end and text[at] == 45
+            negative = bool(at < end and text[at] == 45)
             if negative or (at < end and text[at] == 43):
                 at += 1
             mantissa, digits, scale = np.int64(0), 0, 0
@@ -64,7 +64,7 @@ def cells_python(
                         at += 1
                     exponent, count = 0, 0
                     while at < end and 48 <= text[at] <= 57 and count < 4:
-                        exponent = exponent * 10 + (np.int64(text[at]) - 48)
+                        exponent = exponent * 10 + int(text[at]) - 48
                         count += 1
                         at += 1
                     good = good and count > 0 and (at >= end or text[at] == delimiter)

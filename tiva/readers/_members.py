@@ -107,7 +107,7 @@ def parsing(source: Source, name: str, kind: str) -> Iterator[None]:
     """Turn whatever a parsing library raises over a damaged file into a :class:`ReaderError`."""
     try:
         yield
-    except (TivaError, KeyboardInterrupt, SystemExit, GeneratorExit):
+    except (TivaError, Warning, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # a Rust parser's panic is not an Exception
         raise ReaderError(

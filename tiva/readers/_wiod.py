@@ -133,7 +133,9 @@ def bottom_rows(
             ),
             path=source.path,
         )
-    others = {label: (below[code][:n], below[code][n:]) for code, label in layout.others.items() if code in below}
+    others: dict[str, tuple[FloatArray, FloatArray | None]] = {
+        label: (below[code][:n], below[code][n:]) for code, label in layout.others.items() if code in below
+    }
     return others, below[layout.value_added][:n]
 
 

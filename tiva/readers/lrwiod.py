@@ -109,7 +109,8 @@ def read(
 def _year(source: Source, name: str, year: int | None) -> tuple[pd.DataFrame, int]:
     import pandas as pd
 
-    parts, years = [], set()
+    parts: list[pd.DataFrame] = []
+    years: set[int] = set()
     labels = dict.fromkeys(("row_country", "row_isic3", "col_country", "col_isic3"), "str")
     with parsing(source, name, "the long csv of the long-run tables"), source.open(name) as handle:
         for chunk in pd.read_csv(
@@ -168,9 +169,8 @@ def _blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
     elif OUTPUT in below:
         output = below[OUTPUT][:n]
     check_intermediate(source, name, values[:, :n], below.get(INTERMEDIATE), n)
-    named = lambda key: (country(key[0]), key[1])  # noqa: E731
     return Blocks(
-        labels=[named(r) for r in rows],
+        labels=[(country(c), s) for c, s in rows],
         intermediate=values[:, :n],
         final_labels=[(country(c), FINAL[f]) for c, f in final],
         final=values[:, n:],

@@ -321,7 +321,7 @@ def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks
     left = np.flatnonzero(~inside)
     note = f"empty rows and columns of {', '.join(sorted(countries))} left out; their flows are in the parts"
     return Blocks(
-        labels=[blocks.labels[i] for i in left],
+        labels=[label for label, out in zip(blocks.labels, inside, strict=True) if not out],
         intermediate=blocks.intermediate[np.ix_(left, left)],
         final_labels=blocks.final_labels,
         final=blocks.final[left],
