@@ -9,7 +9,7 @@ import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
 
-_MAX_EXACT = np.int64(1) << 53
+_MAX_EXACT = 1 << 53
 """Largest mantissa that a double holds exactly; with a power of ten up to 22, one operation rounds correctly
 (Clinger 1990, How to read floating point numbers accurately)."""
 
@@ -49,7 +49,7 @@ def cells_python(
             while at < end and text[at] != delimiter:
                 byte = text[at]
                 if 48 <= byte <= 57:
-                    good = good and mantissa <= (_MAX_EXACT - 9) // 10
+                    good = bool(good and mantissa <= (_MAX_EXACT - 9) // 10)
                     mantissa = mantissa * 10 + (np.int64(byte) - 48) if good else mantissa
                     digits += 1
                     scale -= 1 if point else 0

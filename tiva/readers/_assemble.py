@@ -193,8 +193,8 @@ def _output(
             notes.append("output: row sums, the source has none")
         return None
     gap = z.sum(axis=1) + f.sum(axis=(1, 2)) - published
-    used = published != 0
-    relative = np.maximum(np.abs(gap[used]) - slack, 0.0) / np.abs(published[used])
+    size = np.maximum(np.abs(published), np.abs(published + gap))
+    relative = np.maximum(np.abs(gap[size > 0]) - slack, 0.0) / size[size > 0]
     median = float(np.median(relative)) if relative.size else 0.0
     if not median <= MAX_MEDIAN_ROW_GAP:
         raise ReaderError(
