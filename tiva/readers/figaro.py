@@ -21,6 +21,7 @@ from tiva.readers.grids import (
     members,
     pick,
     positions,
+    read_csv,
     read_grid,
     read_header,
     refuse,
@@ -164,17 +165,15 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
 
 
 def _flat_frame(source: Source, member: str, width: int) -> pd.DataFrame:
-    import pandas as pd
-
     last = width - 1
     with guarded(source, member), source.open(member) as handle:
-        frame = pd.read_csv(
+        frame = read_csv(
             handle,
             header=None,
             skiprows=1,
             names=list(range(width)),
             usecols=[0, 1, last],
-            dtype={0: "category", 1: "category", last: np.float64},  # type: ignore[arg-type]
+            dtype={0: "category", 1: "category", last: np.float64},
             keep_default_na=False,
             na_values={last: [""]},
             float_precision="round_trip",
@@ -182,7 +181,8 @@ def _flat_frame(source: Source, member: str, width: int) -> pd.DataFrame:
         )
     if frame.empty:
         refuse(source, "no lines below the header", member=member, expected="one line a cell")
-    return frame.set_axis([0, 1, 2], axis=1)
+    frame.columns = [0, 1, 2]
+    return frame
 
 
 def _by_appearance(column: pd.Series[str]) -> tuple[IntArray, list[str]]:
@@ -273,7 +273,7 @@ def _value_added(
             expected=", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED),
             do='get the whole file, or pass value_added="residual"',
         )
-    total: FloatArray = values[np.ix_([accounts[code] for code in VALUE_ADDED], user_at)].sum(axis=0)
+    total: FloatArray = sum((values[accounts[code], user_at] for code in VALUE_ADDED), start=np.zeros(len(user_at)))
     return total
 
 
