@@ -15,15 +15,14 @@ from tiva.readers.grids import (
     check_choice,
     check_year,
     country_major,
-    guarded,
     header_of,
     iso3,
     members,
     pick,
     positions,
-    read_csv,
     read_grid,
     read_header,
+    read_long,
     refuse,
     years_in,
 )
@@ -128,13 +127,10 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     header = read_header(source, member, separator=",", lines=1)[0]
     if header[-1] != "obsValue" or len(header) < 3:
         refuse(source, "unknown columns", member=member, line=1, got=",".join(header), expected="..., obsValue last")
-    frame = _flat_frame(source, member, len(header))
-    row_codes, row_labels = _by_appearance(frame[0])
-    column_codes, column_labels = _by_appearance(frame[1])
-    values = frame[2].to_numpy(dtype=np.float64)
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        refuse(source, "an empty or infinite value", member=member, line=int(bad[0]) + 2, expected="a finite number")
+    frame = read_long(source, member, header, header[:2], header[-1])
+    row_codes, row_labels = _by_appearance(frame[header[0]])
+    column_codes, column_labels = _by_appearance(frame[header[1]])
+    values = frame[header[-1]].to_numpy(dtype=np.float64)
     cell = row_codes * len(column_labels) + column_codes
     total = len(row_labels) * len(column_labels)
     if total > 4 * cell.size + 1000 and (values == 0).any():
@@ -162,27 +158,6 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     rows = [_split(source, member, x, "column 1") for x in row_labels]
     columns = [_split(source, member, x, "column 2") for x in column_labels]
     return rows, columns, grid.reshape(len(rows), len(columns)), notes
-
-
-def _flat_frame(source: Source, member: str, width: int) -> pd.DataFrame:
-    last = width - 1
-    with guarded(source, member), source.open(member) as handle:
-        frame = read_csv(
-            handle,
-            header=None,
-            skiprows=1,
-            names=list(range(width)),
-            usecols=[0, 1, last],
-            dtype={0: "category", 1: "category", last: np.float64},
-            keep_default_na=False,
-            na_values={last: [""]},
-            float_precision="round_trip",
-            encoding="utf-8-sig",
-        )
-    if frame.empty:
-        refuse(source, "no lines below the header", member=member, expected="one line a cell")
-    frame.columns = [0, 1, 2]
-    return frame
 
 
 def _by_appearance(column: pd.Series[str]) -> tuple[IntArray, list[str]]:

@@ -260,6 +260,68 @@ def read_csv(handle: BinaryIO, **options: Any) -> pd.DataFrame:
     return frame
 
 
+def read_long(source: Source, member: str, header: Sequence[str], labels: Sequence[str], value: str) -> pd.DataFrame:
+    """Read a csv of one line a cell: label columns as categories, and finite numbers.
+
+    Parameters
+    ----------
+    source, member
+        What to read.
+    header
+        The fields of the first line.
+    labels, value
+        Names of the columns that are taken.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Line i of the file (from 1) is row i - 2, where no label has a line break.
+
+    Raises
+    ------
+    ReaderError
+        No lines, a line of another length, a value that is no finite number: with its line.
+    """
+    at = {name: i for i, name in enumerate(header)}
+    first = read_header(source, member, separator=",", lines=2)[1]
+    if len(first) != len(header):
+        got, expected = f"{len(first)} cells", f"{len(header)} cells"
+        refuse(source, "a line of another length", member=member, line=2, got=got, expected=expected)
+    try:
+        with source.open(member) as handle:
+            frame = read_csv(
+                handle,
+                header=0,
+                names=list(range(len(header))),
+                usecols=[*(at[name] for name in labels), at[value]],
+                dtype={**{at[name]: "category" for name in labels}, at[value]: np.float64},
+                keep_default_na=False,
+                na_values={at[value]: [""]},
+                float_precision="round_trip",
+                index_col=False,
+                encoding="utf-8-sig",
+            )
+    except _BROKEN as error:
+        _locate_long(source, member, len(header), at[value], str(error))
+    if not np.isfinite(frame[at[value]].to_numpy()).all() or any(frame[at[name]].isna().any() for name in labels):
+        _locate_long(source, member, len(header), at[value], "cells that are missing or not finite")
+    return frame.rename(columns={i: name for name, i in at.items()})
+
+
+def _locate_long(source: Source, member: str, width: int, value: int, reason: str) -> NoReturn:
+    with guarded(source, member), source.open(member) as handle, io.TextIOWrapper(handle, "utf-8-sig") as text:
+        reader = csv.reader(text)
+        for number, row in enumerate(reader):
+            line = reader.line_num
+            if number and row and len(row) != width:
+                got, expected = f"{len(row)} cells", f"{width} cells"
+                refuse(source, "a line of another length", member=member, line=line, got=got, expected=expected)
+            if number and row and not is_number(row[value]):
+                got = repr(row[value][:40])
+                refuse(source, "not a finite number", member=member, line=line, got=got, expected="a number")
+    refuse(source, "cannot be read as one line a cell", member=member, got=reason[:200])
+
+
 def _blank(cells: object) -> bool:
     return all(not isinstance(x, str) or not x.strip() for x in cells)  # type: ignore[attr-defined]
 
