@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.batch.results import open_results
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.readers.registry import read
@@ -23,10 +24,20 @@ _EXPORTS: dict[str, str] = {
     "OtherInput": "tiva.table.icio_table",
     "decompose": "tiva.router",
     "example": "tiva.examples",
+    "open_results": "tiva.batch.results",
     "read": "tiva.readers.registry",
 }
 
-__all__ = ["IcioTable", "LeontiefModel", "OtherInput", "__version__", "decompose", "example", "read"]
+__all__ = [
+    "IcioTable",
+    "LeontiefModel",
+    "OtherInput",
+    "__version__",
+    "decompose",
+    "example",
+    "open_results",
+    "read",
+]
 
 
 def __getattr__(name: str) -> object:
