@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from tiva.bands.expand import domestic_flows
 from tiva.bands.rows import country_rows
-from tiva.errors import ConvergenceError, BandShareError, explain
+from tiva.errors import BandShareError, ConvergenceError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.kernels.segments import segment_of_rows, segment_sums
 
@@ -65,7 +65,9 @@ def check_block_columns(banded: BandedTable, country: str) -> None:
     sold = banded.split.producers[band_rows] * banded.totals.domestic_intermediate[segment]
     block = banded.domestic_blocks[country]
     scale = banded.totals.output[members]
-    _refuse_gap(country, "its columns do not add up to output less value added and imports", block.sum(0) - bought, scale)
+    _refuse_gap(
+        country, "its columns do not add up to output less value added and imports", block.sum(0) - bought, scale
+    )
     _refuse_gap(country, "its rows do not add up to the sales to producers", block.sum(1) - sold, scale)
 
 

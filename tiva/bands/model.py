@@ -91,9 +91,7 @@ class BandedModel:
         sizes = np.diff(start)[self._order]
         self.start: IntArray = offsets_of(sizes)
         self.segment: IntArray = segment_of_rows(self.start)
-        self.source_row: IntArray = np.arange(self.start[-1]) + np.repeat(
-            start[self._order] - self.start[:-1], sizes
-        )
+        self.source_row: IntArray = np.arange(self.start[-1]) + np.repeat(start[self._order] - self.start[:-1], sizes)
         blocks = len(self.countries)
         self.aggregate_offsets: IntArray = offsets_of(np.bincount(block, minlength=blocks))
         self.offsets: IntArray = self.start[self.aggregate_offsets]
@@ -268,8 +266,7 @@ class BandedModel:
             needs[a:b] = response @ needs[a:b]
         stack = self.local.inverse(unit + spread(self.export_share, self.segment, needs))
         return [
-            np.ascontiguousarray(stack[a:b, : b - a])
-            for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
+            np.ascontiguousarray(stack[a:b, : b - a]) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
         ]
 
     @cached_property
@@ -334,9 +331,7 @@ class BandedModel:
     def _imported(self, right: FloatArray) -> FloatArray:
         return collapse(self.import_intensity, self.start, right)
 
-    def trade_products(
-        self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()
-    ) -> FloatArray:
+    def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
         products = bilateral.trade_products(
             self.flows,

@@ -232,6 +232,21 @@ class LeontiefModel:
         """Return B_ss^-1 L_ss right_s on each block, for right (R,) or (R, k)."""
         return apply_blocks(self._feedback_inverses, self.offsets, right)
 
+    def apply_inverse_diagonal(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(B_ss) right, for right (R,) or (R, k)."""
+        return apply_blocks(self.inverse_diagonal_blocks, self.offsets, right)
+
+    def expect_inverse(self) -> None:
+        """Make :attr:`inverse` now, so that :attr:`inverse_diagonal_blocks` is cut from it."""
+        _ = self.inverse
+
+    def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (R, G) with B_rs right_s[:, r] on block r and column s; makes :attr:`inverse`."""
+        out = np.empty((len(self.row_country), len(self.countries)))
+        for r, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            out[a:b] = np.add.reduceat(self.inverse[a:b] * right[:, r], self.offsets[:-1], axis=1)
+        return out
+
     def domestic(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(A_ss) right."""
         return apply_blocks(self.domestic_blocks, self.offsets, right)

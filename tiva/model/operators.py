@@ -112,6 +112,15 @@ class Operators(Protocol):
     def undo_feedback_columns(self, right: FloatArray) -> FloatArray:
         """Return B_ss^-1 L_ss right_s on each block, for right (R,) or (R, k)."""
 
+    def apply_inverse_diagonal(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(B_ss) right, for right (R,) or (R, k)."""
+
+    def expect_inverse(self) -> None:
+        """Say that all of B will be needed: what can be cut from it is then not made twice."""
+
+    def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (R, G) with B_rs right_s[:, r] on block r and column s, for right (R, G): needs all of B."""
+
     def domestic(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(A_ss) right."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -198,3 +199,11 @@ def _zero_output_note(model: Operators) -> list[str]:
     names = [f"{model.countries[model.row_country[i]]}.{model.sectors[model.row_sector[i]]}" for i in rows]
     text = "sectors without output that nevertheless export (netted negative flows) carry no value added"
     return [f"{text}; their exports are in 'discrepancy': {', '.join(names)}"]
+
+
+def with_notes(dataset: xr.Dataset, notes: Sequence[str]) -> xr.Dataset:
+    """Return the dataset with further notes in its attributes."""
+    if not notes:
+        return dataset
+    every = [*json.loads(str(dataset.attrs["notes"])), *notes]
+    return dataset.assign_attrs(notes=json.dumps(every, ensure_ascii=False))
