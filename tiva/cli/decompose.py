@@ -160,9 +160,7 @@ def _labels(dim: str, given: Sequence[str], table: IcioTable) -> list[str]:
                 continue
             try:
                 selected = (
-                    select_sectors(word, known)
-                    if dim == "sector"
-                    else select_countries(word, known, year=table.year)
+                    select_sectors(word, known) if dim == "sector" else select_countries(word, known, year=table.year)
                 )
             except UnknownLabelError as error:
                 raise UnknownLabelError(dim, error.label, error.known) from None
