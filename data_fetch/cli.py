@@ -59,7 +59,9 @@ def info(name: str) -> None:
         known = " ".join(f"{k}:{v}" for k, v in entry.checksums.items())
         state = f"here since {record.date}, sha256:{record.sha256}" if record else "not here"
         size = f"{entry.size:,} bytes" if entry.size else ""
-        out.print("  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True)
+        out.print(
+            "  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True
+        )
 
 
 @app.command

@@ -61,6 +61,7 @@ def open_table(
         The file cannot be read.
     """
     from tiva.readers.registry import read
+    from tiva.table.native import load
 
     known = sources or catalogue()
     dataset = known[name]
@@ -77,7 +78,7 @@ def open_table(
     record = store.record(name, holding[0].name)
     kept = store.folder(name) / ".parsed" / f"{year}-{_key(record.sha256 if record else '', options)}.nc"
     if keep_parsed and kept.exists():
-        return read(kept)
+        return load(kept)
     table = read(holding[0], year=year, **options)
     origin = table.provenance
     described = {
