@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from data_fetch.sdmx import SdmxClient, flow
 from data_fetch.store import Store, default_folder, is_offline
@@ -15,6 +15,8 @@ from tiva.errors import FetchError, UnknownLabelError, UsageError, explain, list
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
+
+    from tiva.table.icio_table import IcioTable
 
 Cell = tuple[str, str, str]
 """Area, activity (``_T``: all), counterpart (``W``: world)."""
@@ -170,6 +172,54 @@ def compare_oecd(
         theirs = _published(client.rows(asked, key, int(when), int(when)), int(when))
         differences.append(_difference(code, variable, ours, theirs))
     return Comparison(asked.title, int(when), tuple(differences))
+
+
+FROM_TERMS: Mapping[str, str] = {"EXGR": "gexp", "EXGR_DVA": "dc", "EXGR_FVA": "fc"}
+"""OECD indicators that are terms of the decomposition of exports: gross, domestic and foreign content."""
+
+
+def compare_table(
+    table: IcioTable,
+    measures: Sequence[str] = tuple(FROM_TERMS),
+    *,
+    level: Literal["country", "sector"] = "sector",
+    offline: bool | None = None,
+    folder: str | Path | None = None,
+    endpoint: str | None = None,
+    client: SdmxClient | None = None,
+) -> Comparison:
+    """Compute gross exports and their domestic and foreign content from a table, and compare with the OECD's.
+
+    Parameters
+    ----------
+    table
+        The table; the extended ICIO is what the OECD computes from.
+    measures
+        Some of ``EXGR``, ``EXGR_DVA``, ``EXGR_FVA``.
+    level
+        Cells by country, or by country and exporting sector.
+    offline, folder, endpoint, client
+        As in :func:`compare_oecd`.
+
+    Returns
+    -------
+    Comparison
+    """
+    from tiva.router import decompose
+
+    for code in measures:
+        if code not in FROM_TERMS:
+            raise UnknownLabelError("measure", code, tuple(FROM_TERMS))
+    computed = decompose(table, "bm", level=level)
+    return compare_oecd(
+        computed,
+        {code: FROM_TERMS[code] for code in measures},
+        year=table.year,
+        offline=offline,
+        folder=folder,
+        endpoint=endpoint,
+        client=client,
+    )
 
 
 _PREFIXES = ("EXGR", "IMGR", "FFD", "DFD", "FD", "PROD", "VALU", "BALGR", "FEXGR")

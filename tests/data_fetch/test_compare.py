@@ -5,7 +5,10 @@ import pytest
 import xarray as xr
 
 import data_fetch
+import tiva
+from data_fetch.compare import FROM_TERMS, compare_table
 from data_fetch.sdmx import SdmxClient
+from tests.data_fetch.publisher import Page
 from tests.data_fetch.test_sdmx import serve
 from tiva.errors import FetchError, UnknownLabelError, UsageError
 
@@ -76,3 +79,22 @@ def test_what_cannot_be_compared(call):
         call(data.assign_coords(exporter=["AAA", "BBB"]))
     with pytest.raises(FetchError, match="no cell"):
         call(data, year=2018)
+
+
+def test_a_table_is_decomposed_and_compared(call, publisher, store):
+    table = tiva.example()
+    columns = "MEASURE,REF_AREA,ACTIVITY,COUNTERPART_AREA,UNIT_MEASURE,FREQ,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n"
+    terms = tiva.decompose(table, "bm", level="country")
+    for code, term in FROM_TERMS.items():
+        rows = "".join(
+            f"{code},{area},_T,W,USD,A,{table.year},{float(terms[term].sel(exporter=area)) * 1.001!r},6\n"
+            for area in table.countries
+        )
+        publisher.pages[TIVA + f"{code}.._T.W..A"] = Page((columns + rows).encode())
+    found = compare_table(table, level="country", client=SdmxClient(store), endpoint=publisher.address("/rest"))
+    assert [d.measure for d in found.differences] == ["EXGR", "EXGR_DVA", "EXGR_FVA"]
+    for difference in found.differences:
+        assert difference.cells == len(table.countries)
+        assert difference.quantiles[0.5] == pytest.approx(0.001 / 1.001)
+    with pytest.raises(UnknownLabelError, match="measure"):
+        compare_table(table, ("EXGR_RIM",), client=SdmxClient(store))
