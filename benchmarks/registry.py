@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tiva.decompositions import borin_mancini, headline
+from tiva.decompositions import (
+    borin_mancini,
+    borin_mancini_sink,
+    headline,
+    importer,
+    kww,
+    oecd,
+    self_perimeter,
+    tripartite,
+    world,
+    wwz,
+)
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 
@@ -34,15 +45,22 @@ class Row:
     memory_limit: float
 
 
-def _bm_source(table: IcioTable) -> object:
-    return borin_mancini.source(LeontiefModel(table))
-
-
-def _headline(table: IcioTable) -> object:
-    return headline.headline(LeontiefModel(table))
+def _of_model(function: Callable[..., object], **options: object) -> Work:
+    return lambda table: function(LeontiefModel(table), **options)
 
 
 ROWS: tuple[Row, ...] = (
-    Row("headline countries (LU and solves)", _headline, 0.6, 4.0),
-    Row("BM source, sector-bilateral", _bm_source, 1.25, 4.0),
+    Row("headline countries (LU and solves)", _of_model(headline.headline), 0.6, 4.0),
+    Row("BM source, sector-bilateral", _of_model(borin_mancini.source), 1.25, 4.0),
+    Row("BM sink, sector-bilateral, with vaxim", _of_model(borin_mancini_sink.sink, level="bilateral"), 1.4, 5.0),
+    Row("BM world sink", _of_model(world.world_sink), 1.2, 5.0),
+    Row("KWW nine terms, with the correction", _of_model(kww.kww), 1.2, 5.0),
+    Row("WWZ sixteen terms, sector-bilateral", _of_model(wwz.wwz), 1.4, 5.0),
+    Row("BMT tripartite, sector-bilateral", _of_model(tripartite.tripartite), 1.3, 5.0),
+    Row("own perimeter of every sector-bilateral flow", _of_model(self_perimeter.sectbil), 1.6, 6.0),
+    Row("own perimeter of every pair", _of_model(self_perimeter.bilateral), 1.8, 6.0),
+    Row("own perimeter of every sector", _of_model(self_perimeter.sectexp), 1.6, 6.0),
+    Row("importer perspective by origin", _of_model(importer.importer, level="bilateral"), 1.3, 6.0),
+    Row("own perimeter of every import product", _of_model(importer.sectimp), 1.8, 6.0),
+    Row("OECD indicators", _of_model(oecd.oecd), 1.3, 6.0),
 )

@@ -49,9 +49,7 @@ def test_targets_exist(scheme):
 
 def test_reference_list_is_carried_over():
     with shared("formats/sectors.csv").open(encoding="utf-8") as handle:
-        given = [
-            r["code"] for r in csv.DictReader(handle) if (r["database"], r["edition"]) == ("WIOD", "2016")
-        ]
+        given = [r["code"] for r in csv.DictReader(handle) if (r["database"], r["edition"]) == ("WIOD", "2016")]
     assert tuple(given) == codes("wiod56")
 
 

@@ -8,6 +8,9 @@ import pytest
 import tiva
 
 PUBLIC = {
+    "BandShares",
+    "BandedModel",
+    "BandedTable",
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
@@ -15,6 +18,7 @@ PUBLIC = {
     "decompose",
     "example",
     "read",
+    "split_by_size",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

@@ -8,7 +8,7 @@ import pytest
 import tiva
 from tests.decompositions.test_borin_mancini import _with_taxes
 from tests.model.test_leontief import split
-from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError
+from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 from tiva.terms import LEVELS, methods
@@ -73,6 +73,10 @@ def test_selection_by_label(example: IcioTable) -> None:
         ({"perspective": "exprter"}, UnknownLabelError, "unknown perspective"),
         ({"level": "firm"}, UnknownLabelError, "unknown level 'firm'"),
         ({"importer": "USA"}, UsageError, "importer cannot be selected at level 'country'"),
+        ({"level": "bilateral", "exporter": "MEX", "importer": "MEX"}, UsageError, "are the same country"),
+        ({"exporter": "MERCOSUR-BRA"}, GroupError, "MERCOSUR"),
+        ({"exporter": "NAFTA|MEX"}, GroupError, "MEX"),
+        ({"groups": {"A": ["MEX"], "B": ["MEX"]}}, GroupError, "'MEX' is in 'A' and in 'B'"),
         ({"exporter": []}, UsageError, "empty selection of exporter"),
         ({"method": "headline", "level": "bilateral"}, UnsupportedCombinationError, "method=headline.*level=country"),
     ],
@@ -100,6 +104,18 @@ def test_group_acts_as_one_exporter(example: IcioTable) -> None:
         grouped["gexp"].sel(exporter="NAFTA").values, aggregated["gexp"].sel(exporter="NAFTA").values
     )
     assert grouped.attrs["identity_residual"] <= IDENTITY
+
+
+def test_groups_by_name(example: IcioTable) -> None:
+    as_one = tiva.decompose(example, groups="NAFTA", level="bilateral")
+    assert "NAFTA" in as_one["exporter"].values
+    assert "MEX" not in as_one["exporter"].values
+    members = tiva.decompose(example, exporter="NAFTA")
+    assert set(members["exporter"].values) == {"USA", "MEX", "CAN"}
+    latin = tiva.decompose(example, exporter="MERCOSUR|MEX")
+    assert set(latin["exporter"].values) == {"BRA", "MEX"}
+    assert any("MERCOSUR" in note for note in json.loads(latin.attrs["notes"]))
+    assert float(as_one["gexp"].sel(exporter="NAFTA").sum()) < float(members["gexp"].sum())
 
 
 def test_split_country_exports_as_one_and_its_parts_trade_at_home() -> None:

@@ -303,10 +303,7 @@ def _spellings(scheme: str) -> tuple[dict[str, str], ...]:
     width = max(len(sector.aliases) for sector in found)
     return (
         {sector.code: sector.code for sector in found},
-        *(
-            {sector.aliases[k]: sector.code for sector in found if len(sector.aliases) > k}
-            for k in range(width)
-        ),
+        *({sector.aliases[k]: sector.code for sector in found if len(sector.aliases) > k} for k in range(width)),
     )
 
 
@@ -383,9 +380,7 @@ def _codes_of(labels: Sequence[str], scheme: str) -> dict[str, str]:
     for label in labels:
         if all(label not in way for way in _spellings(scheme)):
             raise UnknownLabelError(f"sector of scheme {scheme!r}", label, known)
-    raise ConcordanceError(
-        explain(f"sector labels mix two spellings of scheme {scheme!r}", got=listing(labels))
-    )
+    raise ConcordanceError(explain(f"sector labels mix two spellings of scheme {scheme!r}", got=listing(labels)))
 
 
 @cache
@@ -470,9 +465,7 @@ def to_sectors(
         Sectors that would have to be split, or that have no place; all are named.
     """
     if unmapped not in ("error", "keep"):
-        raise UsageError(
-            explain("unknown choice for unmapped", got=repr(unmapped), expected="'error' or 'keep'")
-        )
+        raise UsageError(explain("unknown choice for unmapped", got=repr(unmapped), expected="'error' or 'keep'"))
     if from_scheme is None:
         from_scheme, codes = detect_scheme(table.sectors)
     else:
@@ -485,8 +478,7 @@ def to_sectors(
             explain(
                 f"scheme {scheme!r} has no place for {len(left)} of the table's sectors",
                 got=listing(left, limit=20),
-                do="keep them as they are with unmapped='keep', or aggregate by hand with "
-                "table.aggregate(sectors=...)",
+                do="keep them as they are with unmapped='keep', or aggregate by hand with table.aggregate(sectors=...)",
             )
         )
     groups: dict[str, list[str]] = {}

@@ -189,6 +189,24 @@ class ChecksumError(TivaError, OSError):
     """A file whose content is not what the catalogue says."""
 
 
+class FetchError(TivaError, OSError):
+    """A file that cannot be fetched; the message says from where, why and what to do."""
+
+
+class OfflineError(FetchError):
+    """A file that is not here, while the network may not be used."""
+
+
+class ManualDownloadError(FetchError):
+    """A file that only a person can download: page, file name and folder are in the message."""
+
+    def __init__(self, message: str, *, page: str, file: str, folder: str) -> None:
+        self.page = page
+        self.file = file
+        self.folder = folder
+        super().__init__(message)
+
+
 class TivaWarning(UserWarning):
     """Base of every warning of the package."""
 
@@ -197,8 +215,16 @@ class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
 
 
+class MarginConflictWarning(TivaWarning):
+    """Published margins by band contradict each other or the table and were moved."""
+
+
 class PartialGroupWarning(TivaWarning):
     """A country group has members that the table does not show on their own."""
+
+
+class ReissuedFileWarning(TivaWarning):
+    """A publisher replaced a file under the same name; both checksums are on record."""
 
 
 class NegativeValueAddedWarning(TivaWarning):

@@ -352,9 +352,7 @@ def _country_universe(labels: tuple[str, ...], year: int | None, custom: Custom)
 
 def _sector_universe(labels: tuple[str, ...], scheme: str | None, custom: Custom) -> _Universe:
     derived = {
-        name: partial(_members, group, labels, scheme)
-        for name, group in sector_groups().items()
-        if name not in labels
+        name: partial(_members, group, labels, scheme) for name, group in sector_groups().items() if name not in labels
     }
     return _with_custom(_Universe("sector", labels, {"ALL": labels}, derived, {}), custom)
 
@@ -409,9 +407,7 @@ def _with_custom(universe: _Universe, custom: Custom) -> _Universe:
     for name, value in custom.items():
         if name in names:
             raise GroupError(
-                explain(
-                    f"custom {universe.kind} group {name!r} takes a name that is in use", do="give it another"
-                )
+                explain(f"custom {universe.kind} group {name!r} takes a name that is in use", do="give it another")
             )
         found[name], _ = _evaluate(_as_expression(value), universe)
     return replace(universe, sets={**universe.sets, **found})
@@ -467,9 +463,7 @@ def _evaluate(expression: str, universe: _Universe) -> tuple[tuple[str, ...], li
             out = _lookup(name, universe, taken_away=True)
             if not any(label in members for label in out):
                 raise GroupError(
-                    explain(
-                        f"{name!r} cannot be left out of {first!r}: they have no member in common", got=term
-                    )
+                    explain(f"{name!r} cannot be left out of {first!r}: they have no member in common", got=term)
                 )
             for label in out:
                 members.pop(label, None)
@@ -518,15 +512,11 @@ def _resolve(expression: str, universe: _Universe) -> Selection:
         )
     gone = _not_left_out(universe, used, found, here)
     if gone:
-        notes.append(
-            f"{expression}: {listing(gone, limit=40)} are inside the rest of the world and stay in it"
-        )
+        notes.append(f"{expression}: {listing(gone, limit=40)} are inside the rest of the world and stay in it")
     return Selection(expression, members, absent + gone, tuple(notes))
 
 
-def _not_left_out(
-    universe: _Universe, used: list[str], found: tuple[str, ...], here: set[str]
-) -> tuple[str, ...]:
+def _not_left_out(universe: _Universe, used: list[str], found: tuple[str, ...], here: set[str]) -> tuple[str, ...]:
     """Members of groups taken away that the table does not show while it keeps the rest of the world."""
     rest = {c.code for c in known_countries().values() if c.kind == "rest"}
     if universe.kind != "country" or WORLD not in used or not rest & set(found):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import UnknownLabelError, UsageError, explain
+from tiva.errors import ConcordanceError, UnknownLabelError, UsageError, explain
 from tiva.terms import Method, find_method
 
 if TYPE_CHECKING:
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
 
 Selection = str | Sequence[str] | None
+"""Labels or group expressions of a dimension; ``None`` for all."""
+
+Groups = Mapping[str, Sequence[str] | str] | Sequence[str] | str | None
+"""Countries that act as one: names of known groups, or label -> members or group expression."""
 
 
 def decompose(
@@ -33,7 +38,7 @@ def decompose(
     importer: Selection = None,
     sector: Selection = None,
     satellite: FloatArray | None = None,
-    groups: Mapping[str, Sequence[str] | str] | None = None,
+    groups: Groups = None,
 ) -> xr.Dataset:
     """Decompose gross exports (or imports) of all countries at once.
 
@@ -54,11 +59,13 @@ def decompose(
     detail
         The finer terms instead of their sums.
     exporter, importer, sector
-        One label or several; all when left out.
+        Labels or group expressions (``"MEX"``, ``["MEX", "BRA"]``, ``"MERCOSUR|MEX"``, ``"WLD-USA"``), selected from
+        the result one by one; all when left out.
     satellite
         Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions).
     groups
-        Countries that act as one: label -> members; their trade with each other is domestic.
+        Countries that act as one, their trade with each other being domestic: ``"NAFTA"``, ``["EU27", "NAFTA"]``, or
+        label -> members. To add up results of members instead, see ``result.tiva.sum_groups``.
 
     Returns
     -------
@@ -87,8 +94,10 @@ def decompose(
     )
     model = as_model(table, satellite=satellite, groups=groups)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
-    wanted = {name: _check(name, value, model) for name, value in selections.items() if value is not None}
-    from tiva.results.labels import label
+    chosen = {name: _select(name, value, model) for name, value in selections.items() if value is not None}
+    wanted = {name: labels for name, (labels, _) in chosen.items()}
+    _refuse_own_partner(wanted)
+    from tiva.results.labels import label, with_notes
 
     dataset = label(model, _run(row, model, level, detail=detail), row, level, detail=detail)
     for name, labels in wanted.items():
@@ -102,14 +111,14 @@ def decompose(
                 )
             )
         dataset = dataset.sel({name: list(labels)})
-    return dataset
+    return with_notes(dataset, [note for _, notes in chosen.values() for note in notes])
 
 
 def as_model(
     table: IcioTable | Operators | Any,
     *,
     satellite: FloatArray | None = None,
-    groups: Mapping[str, Sequence[str] | str] | None = None,
+    groups: Groups = None,
 ) -> Operators:
     """Return the operators of a table, of a table split by firm size, or the model itself.
 
@@ -122,7 +131,7 @@ def as_model(
     from tiva.table.icio_table import IcioTable
 
     if isinstance(table, IcioTable):
-        return LeontiefModel(table, satellite=satellite, groups=groups)
+        return LeontiefModel(table, satellite=satellite, groups=_resolved(groups, table))
     if hasattr(table, "apply_inverse"):
         if satellite is not None or groups is not None:
             raise UsageError(
@@ -143,23 +152,67 @@ def as_model(
     )
 
 
-def _check(kind: str, value: str | Sequence[str], model: Operators) -> tuple[str, ...]:
-    labels = (value,) if isinstance(value, str) else tuple(value)
-    if not labels:
+def _resolved(groups: Groups, table: IcioTable) -> dict[str, tuple[str, ...]] | None:
+    if groups is None:
+        return None
+    from tiva.groups import resolve_groups
+
+    names = (groups,) if isinstance(groups, str) else groups
+    expressions = names if isinstance(names, Mapping) else {name: name for name in names}
+    found = resolve_groups(expressions, table.countries, year=table.year)
+    return {name: selection.members for name, selection in found.items()}
+
+
+def _select(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the labels that a selection means, and what has to be said about it."""
+    items = (value,) if isinstance(value, str) else tuple(value)
+    if not items:
         raise UsageError(explain(f"empty selection of {kind}", do=f"leave {kind} out to have all"))
     known = model.sectors if kind == "sector" else model.countries
-    for name in labels:
-        if name not in known:
-            raise UnknownLabelError(kind, name, known)
-    return labels
+    labels: list[str] = []
+    notes: list[str] = []
+    for item in items:
+        if item in known:
+            labels.append(item)
+            continue
+        found, said = _group(kind, item, known, model.table.year)
+        labels.extend(found)
+        notes.extend(said)
+    return tuple(dict.fromkeys(labels)), tuple(notes)
+
+
+def _group(
+    kind: str, expression: str, known: tuple[str, ...], year: int | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    from tiva.groups import select_countries, select_sectors
+
+    try:
+        if kind == "sector":
+            selection = select_sectors(expression, known)
+        else:
+            selection = select_countries(expression, known, year=year)
+    except UnknownLabelError as error:
+        raise UnknownLabelError(kind, error.label, error.known) from None
+    except ConcordanceError:
+        raise UnknownLabelError(kind, expression, known) from None
+    return selection.members, selection.notes
+
+
+def _refuse_own_partner(wanted: dict[str, tuple[str, ...]]) -> None:
+    exporters, importers = wanted.get("exporter", ()), wanted.get("importer", ())
+    if len(exporters) == 1 and exporters == importers:
+        raise UsageError(
+            explain(
+                "exporter and importer are the same country",
+                got=exporters[0],
+                expected="two countries: what a country delivers to itself is no export",
+            )
+        )
 
 
 def _run(row: Method, model: Operators, level: str, *, detail: bool) -> Terms:
     module, name = row.function.split(":")
     function = getattr(importlib.import_module(f"tiva.decompositions.{module}"), name)
-    options: dict[str, Any] = {}
-    if row.detail_terms:
-        options["detail"] = detail
-    if not row.additive:
-        options["level"] = level
+    accepted = inspect.signature(function).parameters
+    options = {name: value for name, value in (("detail", detail), ("level", level)) if name in accepted}
     return function(model, **options)  # type: ignore[no-any-return]

@@ -95,6 +95,38 @@ class Method:
         return " ".join(parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A research question, and the options that answer it.
+
+    Attributes
+    ----------
+    question
+        In words.
+    method, perspective, approach, perimeter, level
+        Options of :func:`tiva.decompose`; empty where not needed.
+    terms
+        Codes to look at.
+    remark
+        What to bear in mind.
+    """
+
+    question: str
+    method: str
+    perspective: str
+    approach: str
+    perimeter: str
+    level: str
+    terms: tuple[str, ...]
+    remark: str
+
+    def call(self) -> str:
+        """Return the command that answers it."""
+        shown = ("method", "perspective", "approach") + (("perimeter",) if self.perspective == "self" else ())
+        options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
+        return " ".join(["tiva decompose", *options, f"--level {self.level}"])
+
+
 def _rows(name: str) -> list[dict[str, str]]:
     text = resources.files("tiva.data").joinpath(name).read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
@@ -103,7 +135,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 @cache
 def terms() -> tuple[Term, ...]:
     """Return every term of the catalogue."""
-    return tuple(Term(**row) for row in _rows("terms.csv"))
+    return tuple(Term(**row) for name in ("terms.csv", "size_indicators.csv") for row in _rows(name))
 
 
 @cache
@@ -126,6 +158,24 @@ def _method(row: dict[str, str]) -> Method:
         function=row["function"],
         title=row["title"],
         reference=row["reference"],
+    )
+
+
+@cache
+def guide() -> tuple[Question, ...]:
+    """Return research questions with the level, perspective and approach that answer them."""
+    return tuple(
+        Question(
+            question=row["question"],
+            method=row["method"],
+            perspective=row["perspective"],
+            approach=row["approach"],
+            perimeter=row["perimeter"],
+            level=row["level"],
+            terms=tuple(row["term"].split()),
+            remark=row["remark"],
+        )
+        for row in _rows("guide.csv")
     )
 
 

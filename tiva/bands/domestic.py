@@ -66,10 +66,7 @@ class HomeNetwork:
         self._explicit = dict(explicit)
         self._sellers, self._buyers = self._weights(factors)
         self._direct = [self._coupled(c, block) for c, block in enumerate(coefficients)]
-        links = [
-            [segment_sums(start, buyer * seller) for seller in self._sellers]
-            for buyer in self._buyers
-        ]
+        links = [[segment_sums(start, buyer * seller) for seller in self._sellers] for buyer in self._buyers]
         self._through = [self._closed(c, links) for c in range(len(coefficients))]
         self._inverses = self._explicit_inverses()
 
@@ -184,9 +181,7 @@ class HomeNetwork:
             blocks.append(block)
         return blocks
 
-    def _collapsed(
-        self, country: int, inverse: FloatArray, imports: FloatArray, exports: FloatArray
-    ) -> FloatArray:
+    def _collapsed(self, country: int, inverse: FloatArray, imports: FloatArray, exports: FloatArray) -> FloatArray:
         rows = self.rows(country)
         a, b = self.offsets[country], self.offsets[country + 1]
         start = self.start[a : b + 1] - self.start[a]

@@ -27,9 +27,7 @@ class LocalNetwork:
         Shapes (R,): mu and e.
     """
 
-    def __init__(
-        self, home: HomeNetwork, between: TradeFlows, imports: FloatArray, exports: FloatArray
-    ) -> None:
+    def __init__(self, home: HomeNetwork, between: TradeFlows, imports: FloatArray, exports: FloatArray) -> None:
         self.home = home
         self.between = between
         self._imports = imports

@@ -370,9 +370,7 @@ def _by_country(table: IcioTable, theta: float | Mapping[str, float]) -> FloatAr
     else:
         values[:] = theta
     if not (np.abs(values) <= 1).all():
-        raise UsageError(
-            explain("theta must lie between -1 and 1, or flows become negative", got=repr(theta))
-        )
+        raise UsageError(explain("theta must lie between -1 and 1, or flows become negative", got=repr(theta)))
     return frozen(values)
 
 

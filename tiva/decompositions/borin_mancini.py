@@ -73,14 +73,39 @@ def source_coefficients(model: Operators) -> dict[str, FloatArray]:
     ----------
     Borin and Mancini (2019), World Bank Policy Research Working Paper 8804, section 3.
     """
+    unit = contents(model)
+    fva = model.undo_feedback(unit["fc"])
+    return {
+        "dva": unit["dva"], "ddc": unit["dc"] - unit["dva"], "fva": fva, "fdc": unit["fc"] - fva,
+        "taxes_margins": unit["taxes_margins"],
+    }  # fmt: skip
+
+
+def contents(model: Operators) -> dict[str, FloatArray]:
+    """Return what a unit of each row's exports contains, as far as no block B_ss is needed.
+
+    Returns
+    -------
+    dict
+        Arrays (R,): ``dc`` = V_s B_ss, ``fc`` = sum_{t != s} V_t B_ts, ``dva`` = V_s L_ss, and ``taxes_margins``, the
+        content that is not value added (zero where value added is the residual).
+    """
     by_origin = model.value_added_by_origin
     domestic = np.asarray(by_origin[model.row_country, np.arange(by_origin.shape[1])])
-    foreign = by_origin.sum(axis=0) - domestic
-    dva = model.local_inverse_transpose(model.value_added)
-    fva = model.undo_feedback(foreign)
     other = model.other_inputs
-    taxes = model.apply_inverse_transpose(other) if other.any() else np.zeros_like(dva)
-    return {"dva": dva, "ddc": domestic - dva, "fva": fva, "fdc": foreign - fva, "taxes_margins": taxes}
+    return {
+        "dc": domestic,
+        "fc": by_origin.sum(axis=0) - domestic,
+        "dva": model.local_inverse_transpose(model.value_added),
+        "taxes_margins": model.apply_inverse_transpose(other) if other.any() else np.zeros_like(domestic),
+    }
+
+
+def with_taxes(model: Operators, terms: dict[str, FloatArray], taxes: FloatArray) -> dict[str, FloatArray]:
+    """Add taxes, margins and adjustments embodied in exports (R, G) where value added is as published."""
+    if taxes.any():
+        terms["taxes_margins"] = taxes[:, None] * model.exports
+    return terms
 
 
 def source_terms(model: Operators) -> dict[str, FloatArray]:
@@ -117,9 +142,7 @@ def source_terms(model: Operators) -> dict[str, FloatArray]:
         paired=[demand, beyond],
         final=[model.exports_final, model.exports],
     )
-    if content["taxes_margins"].any():
-        terms["taxes_margins"] = content["taxes_margins"][:, None] * model.exports
-    return terms
+    return with_taxes(model, terms, content["taxes_margins"])
 
 
 def source(model: Operators, *, detail: bool = False) -> Terms:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,6 +52,7 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
     """
     import xarray as xr
 
+    importlib.import_module("tiva.results.accessor")
     arrays = {name: np.asarray(values) for name, values in terms.arrays.items()}
     residual = _add_discrepancy(arrays, model, terms.axes, method, detail=detail)
     variables: dict[str, Any] = {}
@@ -59,6 +62,10 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         spread, dims = _spread(model, values, terms.axes)
         spread, dims = _to_level(spread, dims, level, banded=bool(model.bands))
         variables[name] = (dims, spread, _variable_attributes(name, method, model))
+    for name, above, below in terms.ratios:
+        flow, base = variables[above][1], variables[below][1]
+        ratio = np.divide(flow, base, out=np.full_like(flow, np.nan), where=base != 0)
+        variables[name] = (dims, ratio, _variable_attributes(name, method, model))
     attributes = _dataset_attributes(model, terms, method, level, residual)
     return xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
 
@@ -198,3 +205,11 @@ def _zero_output_note(model: Operators) -> list[str]:
     names = [f"{model.countries[model.row_country[i]]}.{model.sectors[model.row_sector[i]]}" for i in rows]
     text = "sectors without output that nevertheless export (netted negative flows) carry no value added"
     return [f"{text}; their exports are in 'discrepancy': {', '.join(names)}"]
+
+
+def with_notes(dataset: xr.Dataset, notes: Sequence[str]) -> xr.Dataset:
+    """Return the dataset with further notes in its attributes."""
+    if not notes:
+        return dataset
+    every = [*json.loads(str(dataset.attrs["notes"])), *notes]
+    return dataset.assign_attrs(notes=json.dumps(every, ensure_ascii=False))

@@ -200,7 +200,7 @@ class IcioTable:
             provenance=provenance or Provenance(),
         )
         if output is not None or value_added is not None:
-            _warn_of_contradictions(table)
+            warn_of_contradictions(table)
         return table
 
     @property
@@ -262,6 +262,7 @@ class IcioTable:
 
     def aggregate(
         self,
+        scheme: str | None = None,
         *,
         countries: Mapping[str, Sequence[str] | str] | None = None,
         sectors: Mapping[str, Sequence[str] | str] | None = None,
@@ -270,6 +271,8 @@ class IcioTable:
 
         Parameters
         ----------
+        scheme
+            A sector scheme to sum to, such as ``"common28"``; see :meth:`to_sectors`.
         countries, sectors
             New label -> labels that it is made of. Labels that no group names stay as they are. New labels take the
             place of their first member.
@@ -288,7 +291,27 @@ class IcioTable:
         """
         from tiva.table.aggregation import aggregate
 
-        return aggregate(self, countries=countries or {}, sectors=sectors or {})
+        table = self if scheme is None else self.to_sectors(scheme)
+        return aggregate(table, countries=countries or {}, sectors=sectors or {})
+
+    def to_sectors(self, scheme: str, *, from_scheme: str | None = None) -> IcioTable:
+        """Return the table in another sector scheme, where each sector goes whole into one of the scheme.
+
+        Parameters
+        ----------
+        scheme
+            Target, such as ``"icio45"`` or ``"common28"``.
+        from_scheme
+            Scheme of the table, found from its labels when left out.
+
+        Raises
+        ------
+        ConcordanceError
+            Sectors that would have to be split, or that have no place; all are named.
+        """
+        from tiva.concordances import to_sectors
+
+        return to_sectors(self, scheme, from_scheme=from_scheme)
 
     def merge_split_countries(self) -> IcioTable:
         """Return the table with the parts of split countries (CN1 + CN2, MX1 + MX2) summed.
@@ -436,13 +459,16 @@ def _other_inputs(given: Mapping[str, OtherInput | ArrayLike] | None, n: int, g:
     return others
 
 
-def _warn_of_contradictions(table: IcioTable) -> None:
-    report = table.check()
-    if report.contradictions:
+def warn_of_contradictions(table: IcioTable) -> None:
+    """Issue a :class:`BalanceWarning` where rows or columns do not balance beyond rounding."""
+    from tiva.table.checks import balance, contradictions
+
+    found = contradictions(*balance(table))
+    if found:
         warnings.warn(
             explain(
                 "output, value added and flows contradict each other; the table is kept as given",
-                got="; ".join(report.contradictions),
+                got="; ".join(found),
                 do="see table.check(), or leave output or value_added out to have it computed",
             ),
             BalanceWarning,

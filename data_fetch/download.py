@@ -1,0 +1,239 @@
+"""One download: resumed where the server allows it, checked before it takes its name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tiva._version import __version__
+from tiva.errors import FetchError, MissingExtraError, OutputError, explain
+
+if TYPE_CHECKING:
+    import requests
+
+USER_AGENT = f"tiva-icio/{__version__} (research software)"
+"""How the program names itself to publishers."""
+
+CONNECT_TIMEOUT = 15.0
+"""Seconds until a server that does not answer is given up."""
+
+READ_TIMEOUT = 60.0
+"""Seconds without a single byte until a connection counts as dropped."""
+
+RETRIES = 4
+"""Attempts after the first; waits between them grow (pooch)."""
+
+CHUNK = 1 << 18
+"""Bytes read at a time."""
+
+_BAD_REQUEST, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
+
+Progress = Callable[[int, int | None], None]
+"""Called with the bytes here so far and in all (``None``: the server does not say)."""
+
+
+class RefusedError(FetchError):
+    """The server answers, but not with the file: a bot wall, a login page, a removed file."""
+
+    def __init__(self, url: str, got: str) -> None:
+        self.url = url
+        self.got = got
+        super().__init__(explain(f"{url} does not give the file out", got=got))
+
+
+def no_progress(_done: int, _total: int | None) -> None:
+    """Show nothing."""
+
+
+class ResumingDownloader:
+    """A pooch downloader that goes on where a dropped connection left off.
+
+    Bytes go to ``part``; an interrupted attempt leaves them there together with the server's validator (ETag or
+    date), and the next attempt asks for the rest under the condition that the file is still the same. Without a
+    validator every attempt begins anew.
+
+    Parameters
+    ----------
+    part
+        Where unfinished bytes are kept.
+    referer
+        Page on which a person would click the address.
+    progress
+        Told about bytes.
+    read_timeout
+        Seconds without a byte until the connection counts as dropped.
+    """
+
+    def __init__(
+        self,
+        part: Path,
+        *,
+        referer: str = "",
+        progress: Progress = no_progress,
+        read_timeout: float = READ_TIMEOUT,
+    ) -> None:
+        self.part = part
+        self.state = part.with_name(part.name + ".state")
+        self.referer = referer
+        self.progress = progress
+        self.read_timeout = read_timeout
+
+    def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
+        """Fetch ``url`` whole into ``output_file``; pooch calls this again after a failure.
+
+        Raises
+        ------
+        RefusedError
+            Not worth another attempt.
+        requests.RequestException
+            Worth another attempt.
+        """
+        import requests
+
+        offset, validator = self._kept(url)
+        headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
+        if self.referer:
+            headers["Referer"] = self.referer
+        if offset:
+            headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
+        timeout = (CONNECT_TIMEOUT, self.read_timeout)
+        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+            if response.status_code == requests.codes.requested_range_not_satisfiable:
+                self.forget()
+                raise requests.ConnectionError("the kept part does not fit the file any more")
+            _refuse(url, response)
+            offset = self._agreed_offset(response, offset)
+            self._remember(url, response)
+            total = _total(response, offset)
+            self._receive(url, response, offset, total)
+        size = self.part.stat().st_size
+        if total is not None and size != total:
+            raise requests.ConnectionError(f"connection closed after {size:,} of {total:,} bytes")
+        self.part.replace(output_file)
+        self.forget()
+
+    def _kept(self, url: str) -> tuple[int, str]:
+        """Return how many bytes of ``url`` are here, and the validator; drops what cannot be resumed."""
+        with suppress(OSError, ValueError):
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            size = self.part.stat().st_size
+            if state["url"] == url and state["validator"] and size:
+                return size, str(state["validator"])
+        self.forget()
+        return 0, ""
+
+    def _remember(self, url: str, response: requests.Response) -> None:
+        etag = response.headers.get("ETag", "")
+        validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
+        self.state.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
+
+    def resumable(self) -> bool:
+        """Whether bytes are kept that a later call can go on from."""
+        with suppress(OSError, ValueError):
+            state = json.loads(self.state.read_text(encoding="utf-8"))
+            return bool(state["validator"]) and self.part.stat().st_size > 0
+        return False
+
+    def forget(self) -> None:
+        """Drop kept bytes."""
+        self.part.unlink(missing_ok=True)
+        self.state.unlink(missing_ok=True)
+
+    def _agreed_offset(self, response: requests.Response, offset: int) -> int:
+        """Return where the answer begins: the server may send all of the file although the rest was asked for."""
+        import requests
+
+        if response.status_code != requests.codes.partial_content:
+            self.part.unlink(missing_ok=True)
+            return 0
+        match = re.match(r"bytes (\d+)-", response.headers.get("Content-Range", ""))
+        if not match or int(match[1]) != offset:
+            self.forget()
+            raise requests.ConnectionError("the server resumed at another place than asked for")
+        return offset
+
+    def _receive(self, url: str, response: requests.Response, offset: int, total: int | None) -> None:
+        done = offset
+        try:
+            with self.part.open("ab") as handle:
+                for chunk in response.iter_content(CHUNK):
+                    if done == 0 and _looks_like_a_page(chunk) and not url.lower().endswith((".html", ".htm")):
+                        raise RefusedError(url, f"a web page beginning with {chunk[:60]!r}")
+                    handle.write(chunk)
+                    done += len(chunk)
+                    self.progress(done, total)
+        except RefusedError:
+            self.forget()
+            raise
+        except OSError as error:
+            if _is_of_requests(error):
+                raise
+            raise OutputError(
+                explain(f"cannot write {self.part}", got=str(error), do="free space or choose another folder")
+            ) from error
+
+
+def _is_of_requests(error: OSError) -> bool:
+    import requests
+
+    return isinstance(error, requests.RequestException)
+
+
+def _refuse(url: str, response: requests.Response) -> None:
+    """Raise for answers that are not the file: permanent ones as refusals, passing ones for another attempt."""
+    status = response.status_code
+    if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
+        response.raise_for_status()
+    if status >= _BAD_REQUEST:
+        raise RefusedError(url, f"HTTP status {status} {response.reason}")
+
+
+def _total(response: requests.Response, offset: int) -> int | None:
+    """Return the size of the whole file as the server tells it, unless it is encoded for the way."""
+    length = response.headers.get("Content-Length")
+    if length is None or response.headers.get("Content-Encoding", "identity") != "identity":
+        return None
+    return offset + int(length)
+
+
+def _looks_like_a_page(chunk: bytes) -> bool:
+    head = chunk[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    return head.startswith((b"<!doctype html", b"<html", b"<head"))
+
+
+def download(url: str, staging: Path, name: str, downloader: ResumingDownloader, retries: int = RETRIES) -> Path:
+    """Fetch ``url`` into the staging folder with retries and growing waits (pooch), and return the file.
+
+    Raises
+    ------
+    RefusedError
+        The server does not give the file out.
+    FetchError
+        The connection failed in every attempt.
+    """
+    try:
+        import pooch
+        import requests
+    except ImportError as error:
+        raise MissingExtraError(str(error.name), "fetch", "fetching files") from error
+    staging.mkdir(parents=True, exist_ok=True)
+    keeper = pooch.create(path=staging, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=retries)
+    (staging / name).unlink(missing_ok=True)
+    pooch.get_logger().setLevel("WARNING")
+    try:
+        return Path(keeper.fetch(name, downloader=downloader))
+    except requests.RequestException as error:
+        kept = downloader.part.stat().st_size if downloader.resumable() else 0
+        if not kept:
+            downloader.forget()
+        raise FetchError(
+            explain(
+                f"{url} could not be fetched in {retries + 1} attempts",
+                got=f"{type(error).__name__}: {error}",
+                do=f"try again later; {kept:,} bytes are kept to go on from" if kept else "try again later",
+            )
+        ) from error
