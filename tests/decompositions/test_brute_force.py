@@ -13,9 +13,11 @@ from tests.tables import Oddities, odd_tables, random_table
 from tiva.decompositions.borin_mancini import source_terms
 from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
 from tiva.decompositions.kww import kww
+from tiva.decompositions.nagengast_stehrer import first_border, last_border
+from tiva.decompositions.output_based import output_based
 from tiva.decompositions.tripartite import tripartite
 from tiva.decompositions.world import world_sink, world_source
-from tiva.decompositions.wwz import wwz
+from tiva.decompositions.wwz import intrex_by_third, wwz
 from tiva.kernels.arrays import FloatArray
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
@@ -51,13 +53,34 @@ def _tripartite(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     return tripartite(model).arrays, brute_force.tripartite(e)
 
 
+def _third(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = {name.removesuffix("_by_third"): x for name, x in brute_force.wwz(e).items() if name.endswith("_by_third")}
+    return intrex_by_third(model).arrays, exact
+
+
+def _nagengast_stehrer_source(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return first_border(model).arrays, brute_force.nagengast_stehrer(e)["source"]
+
+
+def _nagengast_stehrer_sink(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return last_border(model).arrays, brute_force.nagengast_stehrer(e)["sink"]
+
+
+def _output_based(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return output_based(model).arrays, brute_force.output_based(e)
+
+
 METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
     "source": _source,
     "sink": _sink,
     "world": _world,
     "kww": _kww,
     "wwz": _wwz,
+    "wwz by third": _third,
     "tripartite": _tripartite,
+    "output-based": _output_based,
+    "nagengast-stehrer source": _nagengast_stehrer_source,
+    "nagengast-stehrer sink": _nagengast_stehrer_sink,
 }
 
 
