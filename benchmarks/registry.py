@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tiva.decompositions import borin_mancini, borin_mancini_sink, headline, kww, tripartite, world, wwz
+from tiva.decompositions import (
+    borin_mancini,
+    borin_mancini_sink,
+    headline,
+    importer,
+    kww,
+    oecd,
+    self_perimeter,
+    tripartite,
+    world,
+    wwz,
+)
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 
@@ -46,4 +57,10 @@ ROWS: tuple[Row, ...] = (
     Row("KWW nine terms, with the correction", _of_model(kww.kww), 1.2, 5.0),
     Row("WWZ sixteen terms, sector-bilateral", _of_model(wwz.wwz), 1.4, 5.0),
     Row("BMT tripartite, sector-bilateral", _of_model(tripartite.tripartite), 1.3, 5.0),
+    Row("own perimeter of every sector-bilateral flow", _of_model(self_perimeter.sectbil), 1.6, 6.0),
+    Row("own perimeter of every pair", _of_model(self_perimeter.bilateral), 1.8, 6.0),
+    Row("own perimeter of every sector", _of_model(self_perimeter.sectexp), 1.6, 6.0),
+    Row("importer perspective by origin", _of_model(importer.importer, level="bilateral"), 1.3, 6.0),
+    Row("own perimeter of every import product", _of_model(importer.sectimp), 1.8, 6.0),
+    Row("OECD indicators", _of_model(oecd.oecd), 1.3, 6.0),
 )

@@ -121,6 +121,23 @@ class Operators(Protocol):
     def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (R, G) with B_rs right_s[:, r] on block r and column s, for right (R, G): needs all of B."""
 
+    def inverse_columns(self, rows: IntArray) -> FloatArray:
+        """Return B[:, rows], shape (R, k)."""
+
+    def input_rows(self, rows: IntArray) -> FloatArray:
+        """Return A[rows, :], shape (k, R)."""
+
+    @property
+    def feedback_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of sum_{j != s} A_sj B_js, what a unit of a row's exports sends back to that row."""
+
+    @property
+    def pair_feedback_diagonal(self) -> FloatArray:
+        """Shape (R, G): diagonal of A_sr B_rs for every pair; needs all of B."""
+
+    def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
+        """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of B."""
+
     def domestic(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(A_ss) right."""
 
