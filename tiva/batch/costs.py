@@ -20,8 +20,11 @@ BASE_BYTES = 350 << 20
 MATRICES = 5.0
 """Peak memory of a decomposition in n × n matrices: table, coefficients while factorised, factors, triangles, slack."""
 
-START_SECONDS = 4.0
-"""Starting a process: imports and loading or compiling the kernels."""
+START_SECONDS = 6.0
+"""Starting a process: imports and compiling the kernels."""
+
+START_INTERFERENCE = 0.25
+"""Part of the start of each further process that the others feel (disk, memory)."""
 
 TEXT_BYTES_PER_CELL = 9.0
 """Bytes a cell takes in a text file, and about as many in a workbook."""
@@ -251,7 +254,7 @@ def _joint(groups: Sequence[tuple[int, Estimate]], count: int) -> float:
 
 def _spread(seconds: Sequence[float], workers: int) -> float:
     """Seconds of several processes, longest group first."""
-    loads = [START_SECONDS] * workers
+    loads = [START_SECONDS * (1 + START_INTERFERENCE * (workers - 1))] * workers
     for cost in sorted(seconds, reverse=True):
         loads[loads.index(min(loads))] += cost
     return max(loads)
