@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from benchmarks.banded import WhatIf, split_table
 from tiva.decompositions import (
     borin_mancini,
     borin_mancini_sink,
@@ -49,6 +50,10 @@ def _of_model(function: Callable[..., object], **options: object) -> Work:
     return lambda table: function(LeontiefModel(table), **options)
 
 
+def _of_bands(function: Callable[..., object], bands: int, **options: object) -> Work:
+    return lambda table: function(split_table(table, bands).model(), **options)
+
+
 ROWS: tuple[Row, ...] = (
     Row("headline countries (LU and solves)", _of_model(headline.headline), 0.6, 4.0),
     Row("BM source, sector-bilateral", _of_model(borin_mancini.source), 1.25, 4.0),
@@ -63,4 +68,6 @@ ROWS: tuple[Row, ...] = (
     Row("importer perspective by origin", _of_model(importer.importer, level="bilateral"), 1.3, 6.0),
     Row("own perimeter of every import product", _of_model(importer.sectimp), 1.8, 6.0),
     Row("OECD indicators", _of_model(oecd.oecd), 1.3, 6.0),
+    Row("BM source, 4 size bands, sector-bilateral", _of_bands(borin_mancini.source, 4), 1.8, 8.0),
+    Row("one country's margins change, 4 size bands", WhatIf(4), 0.15, 8.0),
 )

@@ -62,6 +62,10 @@ def assert_operators(banded: BandedTable, model: BandedModel | None = None) -> N
                    enumerate(brute.blocks))  # fmt: skip
     assert close(model.apply_inverse_diagonal(x), diagonal)
     assert close(model.local_inverse_diagonal, np.diagonal(local))
+    some = np.array([0, rows // 2, rows - 1])
+    assert close(model.inverse_columns(some), b[:, some])
+    assert close(model.input_rows(some), a[some])
+    assert close(model.feedback_diagonal, np.diagonal((a - domestic) @ b))
     assert_products(model, brute, x)
 
 
@@ -77,6 +81,14 @@ def assert_products(model: BandedModel, brute: BruteForce, x: np.ndarray[Any, An
             assert close(got[rows, r, :3], a[rows, columns] @ x[columns])
             assert close(got[rows, r, 3], a[rows, columns] @ paired[columns, s])
     b = brute.inverse
+    pairs, weights = model.pair_feedback_diagonal, np.random.default_rng(7).random((2, len(x)))
+    undone = model.undo_pair_feedback(weights)
+    for s, rows in enumerate(brute.blocks):
+        for r, columns in enumerate(brute.blocks):
+            loop = a[rows, columns] @ b[columns, rows] if r != s else np.zeros((1, 1))
+            assert close(pairs[rows, r], np.diagonal(loop) if r != s else np.zeros(1))
+            expected = np.linalg.solve((np.eye(len(loop)) + loop).T, weights[:, rows].T).T if r != s else np.zeros(1)
+            assert close(undone[:, rows, r], expected)
     crossed = model.apply_inverse_crosswise(paired)
     for r, rows in enumerate(brute.blocks):
         for s, columns in enumerate(brute.blocks):
@@ -160,6 +172,8 @@ def test_groups_act_as_one_country() -> None:
     assert model.countries == ("AB", "C001", "C002")
     assert close(model.local_inverse(w.T), local @ w.T)
     assert close(model.local_inverse_transpose(w), w @ local)
+    some = np.array([1, 8, len(a) - 1])
+    assert close(model.input_rows(some), a[some])
     assert close(model.domestic(w.T), np.where(inside, a, 0.0) @ w.T)
     assert close(model.apply_inverse(w.T), b @ w.T)
     undo = np.zeros_like(b)

@@ -343,6 +343,69 @@ class BandedModel:
             needs[a:b] = response @ needs[a:b]
         return local + self.local.inverse(spread(self.export_share, self.segment, needs))
 
+    def inverse_columns(self, rows: IntArray) -> FloatArray:
+        """Return B[:, rows], shape (R, k)."""
+        unit = np.zeros((len(self.segment), len(rows)))
+        unit[rows, np.arange(len(rows))] = 1.0
+        return self.apply_inverse(unit)
+
+    def input_rows(self, rows: IntArray) -> FloatArray:
+        """Return A[rows, :], shape (k, R)."""
+        unit = np.zeros((len(rows), len(self.segment)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        used = self.local.between.apply_transpose(collapse_columns(self.export_share, self.start, unit))
+        abroad_rows = spread_columns(self.import_intensity, self.segment, used)
+        return np.asarray(self.local.deliveries_transpose(unit) + abroad_rows)
+
+    @cached_property
+    def _local_needs(self) -> FloatArray:
+        """Shape (n, largest block): M_s L_ss of every block, imports by sector that a unit of each row needs."""
+        return self._imported(self.local.inverse(self._stacked_units()))
+
+    @cached_property
+    def feedback_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of sum_{j != s} A_sj B_js = E Q_ss M L_ss."""
+        needs = self._local_needs.copy()
+        for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
+            needs[a:b] = response @ needs[a:b]
+        column = np.arange(len(self.segment)) - self.offsets[self.row_country]
+        return np.asarray(self.export_share * needs[self.segment, column])
+
+    @cached_property
+    def pair_feedback_diagonal(self) -> FloatArray:
+        """Shape (R, G): diagonal of A_sr B_rs = E A_sr F^-1_rs M L_ss for every pair; needs all of F^-1."""
+        flows = self.local.between
+        out = np.empty((len(self.segment), len(self.countries)))
+        for s, (a, b) in enumerate(flows.spans):
+            first, last = int(self.offsets[s]), int(self.offsets[s + 1])
+            reached = self.trade_system.inverse[:, a:b] @ self._local_needs[a:b, : last - first]
+            products = flows.rows(s)[self.segment[first:last] - a] * reached.T
+            out[first:last] = np.add.reduceat(products, flows.offsets[:-1], axis=1)
+        out *= self.export_share[:, None]
+        return frozen(out)
+
+    def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
+        """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of F^-1.
+
+        With ``X = A_sr F^-1_rs``: ``(I + E X M L)^-1 = I - E (I + X P_s)^-1 X M L``, of the size of the plain table.
+        """
+        spans, inverse = self.local.between.spans, self.trade_system.inverse
+        sold = collapse_columns(self.export_share, self.start, left)
+        used = np.zeros((len(spans), *sold.shape))
+        for s, (a, b) in enumerate(spans):
+            delivered, propagation = self.local.between.rows(s), self.local.propagation[s]
+            for r, (c, d) in enumerate(spans):
+                if r != s:
+                    loop = delivered[:, c:d] @ inverse[c:d, a:b]
+                    system = np.eye(b - a) + loop @ propagation
+                    used[r, :, a:b] = np.linalg.solve(system.T, sold[:, a:b].T).T @ loop
+        out = np.zeros((*left.shape, len(spans)))
+        for r, use in enumerate(used):
+            rows = spread_columns(self.import_intensity, self.segment, use)
+            out[:, :, r] = left - self.local.inverse_transpose(rows)
+            out[:, self.offsets[r] : self.offsets[r + 1], r] = 0.0
+        return out
+
     def expect_inverse(self) -> None:
         """Say that products with all blocks of B will be needed (:meth:`apply_inverse_crosswise`)."""
         self.trade_system.expect_inverse()

@@ -98,6 +98,11 @@ class TradeSystem(ABC):
     def response_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (n, G) with Q_rs right_s[:, r] on block r and column s, for right (n, G)."""
 
+    @cached_property
+    @abstractmethod
+    def inverse(self) -> FloatArray:
+        """F^-1 itself, (n, n): only for what crosses all blocks."""
+
     @abstractmethod
     def expect_inverse(self) -> None:
         """Say that all of F^-1 will be needed."""
@@ -272,6 +277,11 @@ class UpdatedTrade(TradeSystem):
     def expect_inverse(self) -> None:
         """Pass on to the system before the change."""
         self._base.expect_inverse()
+
+    @cached_property
+    def inverse(self) -> FloatArray:
+        """F_new^-1 itself, (n, n)."""
+        return np.asarray(self._base.inverse + self._columns @ (self._core @ self._rows))
 
     def _updated(self, blocks: Sequence[FloatArray], columns: FloatArray) -> list[FloatArray]:
         return [
