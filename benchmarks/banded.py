@@ -1,17 +1,12 @@
-"""Random feasible band margins for any table, and what is measured on tables split by them."""
+"""Random feasible band margins for any table: what property tests and benchmarks of banded tables run on."""
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from tiva.bands.model import BandedModel
 from tiva.bands.shares import MARGINS, BandShares, Status
-from tiva.bands.split import BandedTable, split_by_size
 from tiva.bands.totals import FlowTotals
 from tiva.kernels.arrays import FloatArray, IntArray
-from tiva.model.operators import block_columns
 from tiva.table.icio_table import IcioTable
 
 NOISE = 0.8
@@ -121,43 +116,3 @@ class _Draw:
         exact = {"output": s, "value_added": alpha, "imports": m, "exports": e}
         exact["domestic_intermediate"] = np.maximum(producers, 0.0)
         return exact
-
-
-@lru_cache(maxsize=2)
-def split_table(table: IcioTable, bands: int) -> BandedTable:
-    """Return a table split by random margins: made once, because the split is not what is measured."""
-    return split_by_size(table, random_shares(table, bands))
-
-
-class WhatIf:
-    """One country's margins change: the update of the model, and value added in its exports by band and origin.
-
-    Every call changes the next country, so that nothing is at hand from the call before but the factors.
-    """
-
-    def __init__(self, bands: int) -> None:
-        self.bands = bands
-        self.calls = 0
-        self._models: dict[int, BandedModel] = {}
-
-    def __call__(self, table: IcioTable) -> object:
-        """Change the margins of one country and look at its exports."""
-        model = self._model(table)
-        position = self.calls % len(table.countries)
-        self.calls += 1
-        changed = model.with_country_shares(table.countries[position], self._other(table, position))
-        exports = block_columns(changed, changed.exports.sum(axis=1))[:, position]
-        return changed.value_added * changed.apply_inverse(exports)
-
-    def _model(self, table: IcioTable) -> BandedModel:
-        if id(table) not in self._models:
-            model = split_table(table, self.bands).model()
-            _ = model.trade_system.response_blocks
-            self._models = {id(table): model}
-        return self._models[id(table)]
-
-    def _other(self, table: IcioTable, country: int) -> BandShares:
-        shares = split_table(table, self.bands).shares
-        rows = shares.row_country == country
-        even = np.where(rows, 0.5 * (shares.output + shares.exports), shares.exports)
-        return shares.replace(exports=even)

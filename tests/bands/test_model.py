@@ -248,7 +248,10 @@ def test_change_of_one_country_is_a_refit() -> None:
     first = random_shares(table, (3, 2, 3, 1), seed=1)
     model = split_by_size(table, first).model()
     model.trade_system  # noqa: B018 - factorised before the change
-    for seed in (2, 3):
+    for seed in (2, 3, 4):
+        if seed == 3:
+            assert model.absorption.any()
+            assert model.value_added_by_origin.any()
         other = random_shares(table, (3, 2, 3, 1), seed=seed)
         rows = first.row_country == 2
         changed = first.replace(
@@ -258,7 +261,12 @@ def test_change_of_one_country_is_a_refit() -> None:
             }
         )
         updated = model.with_country_shares("C002", changed)
-        assert_operators(split_by_size(table, changed), updated)
+        refit = split_by_size(table, changed)
+        assert_operators(refit, updated)
+        assert close(updated.value_added_by_origin, refit.model().value_added_by_origin)
+        again = updated.with_country_shares("C002", first)
+        assert close(again.value_added_by_origin, model.value_added_by_origin)
+        assert close(again.absorption, model.absorption)
 
 
 def test_change_of_another_country_is_refused() -> None:

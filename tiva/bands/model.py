@@ -287,12 +287,41 @@ class BandedModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self.apply_inverse_transpose(block_rows(self, self.value_added))
+        return self._local_content + self.local.inverse_transpose(
+            spread_columns(self.import_intensity, self.segment, self._imports_by_origin)
+        )
+
+    @cached_property
+    def _local_content(self) -> FloatArray:
+        """Shape (G, R): V_t L_t on block t of row t."""
+        return self.local.inverse_transpose(block_rows(self, self.value_added))
+
+    @cached_property
+    def _imports_by_origin(self) -> FloatArray:
+        """Shape (G, n): V_t L_t E Q, value added of each origin per unit of imported inputs of each sector."""
+        sold = collapse_columns(self.export_share, self.start, self._local_content)
+        return self.trade_system.solve_transpose(self.local.between.apply_transpose(sold))
 
     @cached_property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
-        return self.apply_inverse(self.final_demand)
+        sales = spread(self.export_share, self.segment, self._sales_absorbed)
+        return self._local_demand + self.local.inverse(sales)
+
+    @cached_property
+    def _local_demand(self) -> FloatArray:
+        """Shape (R, G): L Y."""
+        return self.local.inverse(self.final_demand)
+
+    @cached_property
+    def _needs_absorbed(self) -> FloatArray:
+        """Shape (n, G): M L Y, imported inputs for each block's final demand by direct user."""
+        return self._imported(self._local_demand)
+
+    @cached_property
+    def _sales_absorbed(self) -> FloatArray:
+        """Shape (n, G): Q M L Y, exports of inputs for each block's final demand."""
+        return self.local.between.apply(self.trade_system.solve(self._needs_absorbed))
 
     def local_inverse(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
@@ -427,6 +456,11 @@ class BandedModel:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
         return spread(self.export_share, self.segment, self.local.between.apply(self._imported(right)))
 
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (R,) or (k, R)."""
+        sold = collapse_columns(self.export_share, self.start, left)
+        return spread_columns(self.import_intensity, self.segment, self.local.between.apply_transpose(sold))
+
     def _imported(self, right: FloatArray) -> FloatArray:
         return collapse(self.import_intensity, self.start, right)
 
@@ -504,5 +538,19 @@ class BandedModel:
                     )
                 )
         change = changed.local.propagation[block] - self.local.propagation[block]
-        changed.__dict__["trade_system"] = UpdatedTrade(self.trade_system, block, change)
+        self._hand_over(changed, UpdatedTrade(self.trade_system, block, change))
         return changed
+
+    def _hand_over(self, changed: BandedModel, system: UpdatedTrade) -> None:
+        """Give a changed model its trade system, and what solves of this one spare it."""
+        changed.__dict__["trade_system"] = system
+        a, b = self.local.between.spans[system.block]
+        if "_imports_by_origin" in self.__dict__:
+            updated = system.update_left(self._imports_by_origin)
+            own = np.where(changed.row_country == system.block, changed.value_added, 0.0)
+            sold = collapse_columns(changed.export_share, changed.start, changed.local.inverse_transpose(own))
+            updated[system.block] = system.solve_transpose(self.local.between.apply_transpose(sold))
+            changed.__dict__["_imports_by_origin"] = updated
+        if "_sales_absorbed" in self.__dict__:
+            change = (changed._needs_absorbed - self._needs_absorbed)[a:b]
+            changed.__dict__["_sales_absorbed"] = system.update_sales(self._sales_absorbed, change)
