@@ -100,7 +100,7 @@ class Fetcher:
                 explain(
                     f"{entry.name} of {dataset.name} is not here, and the network may not be used",
                     got=f"no file {path}",
-                    do=f"fetch it when online (python -m data_fetch get {dataset.name}), or take a file in with 'add'",
+                    do=f"fetch it when online (tiva fetch get {dataset.name}), or take a file in with 'add'",
                 )
             )
         if all(address.method == "manual" for address in entry.addresses):
@@ -208,7 +208,7 @@ def by_hand(
         f"open     {dataset.page}",
         *(f"or       {address}" for address in addresses[:4]),
         f"get      {names}",
-        f"then     python -m data_fetch add FILE --dataset {dataset.name}",
+        f"then     tiva fetch add FILE --dataset {dataset.name}",
         f"or put it under that name into {folder}",
     ]
     why = {

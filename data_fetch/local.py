@@ -150,7 +150,7 @@ def _whose(path: Path, found: dict[str, str], known: Catalogue) -> Dataset:
             f"{path.name} has a name that the catalogue does not know",
             got=f"content of layout {layout!r}" if layout else "unknown content",
             expected="a name as published, such as 2016-2022_SML.zip or Eora26_2015_bp.zip",
-            do="say whose it is with --dataset NAME; 'python -m data_fetch list' shows the names",
+            do="say whose it is with --dataset NAME; 'tiva fetch list' shows the names",
         )
     )
 
