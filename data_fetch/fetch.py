@@ -19,7 +19,7 @@ from data_fetch.download import (
     no_progress,
 )
 from data_fetch.resolve import HOSTS, Target, resolve
-from data_fetch.store import Record, Store, default_folder, is_offline, now
+from data_fetch.store import Record, Store, default_folder, is_offline, make_folder, now
 from data_fetch.verify import digests, verify
 from tiva.errors import ChecksumError, FetchError, ManualDownloadError, OfflineError, explain, listing
 
@@ -156,7 +156,7 @@ class Fetcher:
             fetched = download(target.url, staging, entry.name, downloader, self.retries)
         try:
             found = verify(fetched, entry, dataset, target=target, earlier=earlier)
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(final.parent)
             fetched.replace(final)
         finally:
             fetched.unlink(missing_ok=True)
