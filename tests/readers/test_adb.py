@@ -15,7 +15,9 @@ from tiva.readers._wiod import MARGINS, TAXES
 NAME = "ADB-MRIO62-2022_synthetic.xlsx"
 
 
-def rewritten(path: Path, change: Callable[[list[list[Any]]], object], sheets: tuple[str, ...] = ("ADB MRIO 2022",)) -> Path:
+def rewritten(
+    path: Path, change: Callable[[list[list[Any]]], object], sheets: tuple[str, ...] = ("ADB MRIO 2022",)
+) -> Path:
     openpyxl = pytest.importorskip("openpyxl")
     book = openpyxl.load_workbook(fixture(NAME))
     rows = [list(row) for row in book["ADB MRIO 2022"].iter_rows(values_only=True)]

@@ -27,7 +27,8 @@ def test_purchases_abroad_stand_in_final_demand_only() -> None:
     table = tiva.read(fixture(MATRIX), value_added="published")
     abroad, here = table.other_inputs[ABROAD], table.other_inputs[NON_RESIDENTS]
     assert not abroad.intermediate.any()
-    assert abroad.final is not None and here.final is not None
+    assert abroad.final is not None
+    assert here.final is not None
     np.testing.assert_array_equal(abroad.final, -here.final)
     assert abroad.final[:, table.final_demand_categories.index("HFCE")].tolist() == [5, 5, 5]
 
@@ -49,7 +50,7 @@ def test_products_and_both_spellings_of_greece(tmp_path: Path) -> None:
 
 
 def test_reads_inside_zip_and_folder_and_refuses_two_tables(tmp_path: Path) -> None:
-    path = zipped(tmp_path / "a.zip", **{"m_2022__csv": fixture(MATRIX), "m_2021__csv": fixture(MATRIX)})
+    path = zipped(tmp_path / "a.zip", m_2022__csv=fixture(MATRIX), m_2021__csv=fixture(MATRIX))
     assert tiva.read(path, year=2021).year == 2021
     with pytest.raises(ReaderError, match="holds 2 tables"):
         tiva.read(path)

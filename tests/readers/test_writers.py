@@ -189,3 +189,11 @@ def test_years_in_one_file_need_a_choice(example: IcioTable, tmp_path: Path) -> 
         tiva.read(tmp_path / "t.csv")
     with pytest.raises(ReaderError, match="another year"):
         tiva.read(tmp_path / "t.csv", year=1999)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_labels_that_look_like_numbers_stay_text(tmp_path: Path, suffix: str) -> None:
+    table = IcioTable.from_arrays(
+        np.ones((2, 2)), np.ones((2, 1)), countries=["NA"], sectors=["01", "1e3"], final_demand_categories=["007"]
+    )
+    assert tiva.read(write_tidy(table, tmp_path / f"t{suffix}")).checksum == table.checksum

@@ -252,7 +252,7 @@ def _parse(
 
 
 def read_csv(handle: BinaryIO, **options: Any) -> pd.DataFrame:
-    """Read with the C engine of pandas; one place, as its signature is too narrow for a type a column; every digit counts."""
+    """Read with the C engine of pandas, every digit; one place, as its signature has no room for a type a column."""
     import pandas as pd
 
     if tuple(int(x) for x in pd.__version__.split(".")[:2]) < (3, 1):
@@ -283,6 +283,8 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
     ReaderError
         No lines, a line of another length, a value that is no finite number: with its line.
     """
+    import pandas as pd
+
     at = {name: i for i, name in enumerate(header)}
     first = read_header(source, member, separator=",", lines=2)[1]
     if len(first) != len(header):
@@ -295,7 +297,7 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
                 header=0,
                 names=list(range(len(header))),
                 usecols=[*(at[name] for name in labels), at[value]],
-                dtype={**{at[name]: "category" for name in labels}, at[value]: np.float64},
+                dtype={**{at[name]: str for name in labels}, at[value]: np.float64},
                 keep_default_na=False,
                 na_values={at[value]: [""]},
                 index_col=False,
@@ -305,7 +307,9 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
         _locate_long(source, member, len(header), at[value], str(error))
     if not np.isfinite(frame[at[value]].to_numpy()).all() or any(frame[at[name]].isna().any() for name in labels):
         _locate_long(source, member, len(header), at[value], "cells that are missing or not finite")
-    return frame.rename(columns={i: name for name, i in at.items()})
+    # not dtype="category" above: its categories would be numbers where all look like numbers ("01" becomes 1)
+    coded = {name: frame[at[name]].astype("category") for name in labels}
+    return pd.DataFrame({**coded, value: frame[at[value]]}, copy=False)
 
 
 def _locate_long(source: Source, member: str, width: int, value: int, reason: str) -> NoReturn:
