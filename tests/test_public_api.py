@@ -17,7 +17,10 @@ PUBLIC = {
     "__version__",
     "decompose",
     "example",
+    "example_margins",
+    "prepare_margins",
     "read",
+    "read_margins",
     "split_by_size",
 }
 """A change here is a change for users: it belongs in the changelog."""

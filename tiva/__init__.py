@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.bands.example import example_margins
+    from tiva.bands.margins import read_margins
     from tiva.bands.model import BandedModel
+    from tiva.bands.prepare import prepare_margins
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable, split_by_size
     from tiva.examples import example
@@ -29,7 +32,10 @@ _EXPORTS: dict[str, str] = {
     "OtherInput": "tiva.table.icio_table",
     "decompose": "tiva.router",
     "example": "tiva.examples",
+    "example_margins": "tiva.bands.example",
+    "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
+    "read_margins": "tiva.bands.margins",
     "split_by_size": "tiva.bands.split",
 }
 
@@ -43,7 +49,10 @@ __all__ = [
     "__version__",
     "decompose",
     "example",
+    "example_margins",
+    "prepare_margins",
     "read",
+    "read_margins",
     "split_by_size",
 ]
 

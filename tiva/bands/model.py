@@ -364,6 +364,11 @@ class BandedModel:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
         return spread(self.export_share, self.segment, self.local.between.apply(self._imported(right)))
 
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (R,) or (k, R)."""
+        sold = collapse_columns(self.export_share, self.start, left)
+        return spread_columns(self.import_intensity, self.segment, self.local.between.apply_transpose(sold))
+
     def _imported(self, right: FloatArray) -> FloatArray:
         return collapse(self.import_intensity, self.start, right)
 

@@ -145,7 +145,7 @@ def _to_level(
 
 
 def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
-    if dim in {"exporter", "importer", "origin", "absorber"}:
+    if dim in {"exporter", "importer", "origin", "absorber", "third"}:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors
