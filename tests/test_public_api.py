@@ -18,10 +18,13 @@ PUBLIC = {
     "decompose",
     "example",
     "example_margins",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
     "split_by_size",
+    "to_pymrio",
+    "write",
 }
 """A change here is a change for users: it belongs in the changelog."""
 
