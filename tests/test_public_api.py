@@ -19,10 +19,13 @@ PUBLIC = {
     "example",
     "example_margins",
     "open",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
     "split_by_size",
+    "to_pymrio",
+    "write",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

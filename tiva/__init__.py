@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.opening import open  # noqa: A004
+    from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
+    from tiva.readers.writers import write
     from tiva.router import decompose
     from tiva.table.icio_table import IcioTable, OtherInput
 
@@ -35,10 +37,13 @@ _EXPORTS: dict[str, str] = {
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
     "open": "tiva.opening",
+    "from_pymrio": "tiva.readers.pymrio_bridge",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
     "split_by_size": "tiva.bands.split",
+    "to_pymrio": "tiva.readers.pymrio_bridge",
+    "write": "tiva.readers.writers",
 }
 
 __all__ = [
@@ -53,10 +58,13 @@ __all__ = [
     "example",
     "example_margins",
     "open",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
     "split_by_size",
+    "to_pymrio",
+    "write",
 ]
 
 
