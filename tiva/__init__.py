@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tiva.model.leontief import LeontiefModel
     from tiva.readers.registry import read
     from tiva.router import decompose
+    from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
@@ -33,6 +34,7 @@ _EXPORTS: dict[str, str] = {
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "origins": "tiva.selection",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
@@ -50,6 +52,7 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
+    "origins",
     "prepare_margins",
     "read",
     "read_margins",
