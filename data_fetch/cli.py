@@ -1,4 +1,4 @@
-"""Commands: ``list``, ``info``, ``get``, ``add``, ``check``, ``where``; mounted as ``tiva fetch`` too."""
+"""Commands: ``list info get add check where margins compare``; mounted as ``tiva fetch`` and ``tiva compare``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -59,7 +59,9 @@ def info(name: str) -> None:
         known = " ".join(f"{k}:{v}" for k, v in entry.checksums.items())
         state = f"here since {record.date}, sha256:{record.sha256}" if record else "not here"
         size = f"{entry.size:,} bytes" if entry.size else ""
-        out.print("  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True)
+        out.print(
+            "  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True
+        )
 
 
 @app.command
@@ -135,6 +137,89 @@ def where() -> None:
     from data_fetch.store import default_folder
 
     _out().print(str(default_folder()), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command
+def margins(
+    source: str,
+    *,
+    countries: str,
+    years: str,
+    out: Path,
+    sectors: str = "",
+    variables: str = "",
+    offline: Annotated[bool | None, Parameter(negative=())] = None,
+) -> None:
+    """Fetch firm-size margins by SDMX and write them as band_margins.csv.
+
+    Parameters
+    ----------
+    source
+        oecd_sdbs, oecd_tec, eurostat_sbs, eurostat_sbs_2005 or eurostat_tec.
+    countries
+        ISO 3166-1 alpha-3 codes with commas between, such as MEX,CRI.
+    years
+        Years, such as 2019 or 2015-2020.
+    out
+        File to write.
+    sectors
+        Activity codes of the source with commas between; all by default.
+    variables
+        Variables of the margins file with commas between; all of the source by default.
+    offline
+        Use kept answers only.
+    """
+    from data_fetch.margins import fetch_margins, write_margins
+    from tiva.files import ensure_writable
+
+    ensure_writable(out)
+    rows = fetch_margins(
+        source, _words(countries), years, sectors=_words(sectors), variables=_words(variables), offline=offline
+    )
+    write_margins(rows, out)
+    _out().print(f"{out}: {len(rows)} facts", highlight=False, markup=False, soft_wrap=True)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+compare = App(name="compare", help="Compare computed indicators with published ones.", version_flags=[])
+"""The comparisons, for mounting: ``parent.command(compare)``."""
+
+
+@compare.command
+def oecd(
+    table: Path,
+    *,
+    year: int | None = None,
+    level: Literal["country", "sector"] = "sector",
+    measures: str = "EXGR,EXGR_DVA,EXGR_FVA",
+    offline: Annotated[bool | None, Parameter(negative=())] = None,
+) -> None:
+    """Print how gross exports and their domestic and foreign content differ from the OECD's TiVA indicators.
+
+    Parameters
+    ----------
+    table
+        File of the table; the extended ICIO is what the OECD computes from.
+    year
+        Year to take where the file holds several.
+    level
+        Cells by country, or by country and exporting sector.
+    measures
+        Indicators with commas between.
+    offline
+        Use kept answers of the OECD only.
+    """
+    from data_fetch.compare import compare_table
+    from tiva.readers.registry import read
+
+    found = compare_table(read(table, year=year), _words(measures), level=level, offline=offline)
+    _out().print(str(found), highlight=False, markup=False, soft_wrap=True)
+
+
+app.command(compare)
 
 
 def _out() -> Console:

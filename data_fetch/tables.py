@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_fetch.catalogue import Catalogue, catalogue
+from data_fetch.catalogue import Catalogue, Dataset, catalogue
 from data_fetch.fetch import get
-from data_fetch.store import Store, default_folder
-from tiva._version import __version__
+from data_fetch.store import default_folder
 from tiva.errors import UsageError, explain, listing
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def open_table(
     offline: bool | None = None,
     folder: str | Path | None = None,
     sources: Catalogue | None = None,
-    keep_parsed: bool = True,
+    cache: bool = True,
     **options: Any,
 ) -> IcioTable:
     """Return the table of a data set and year, fetching its file when it is missing and the network is allowed.
@@ -31,7 +30,7 @@ def open_table(
     Parameters
     ----------
     name
-        Data set, such as ``"wiod2013"``.
+        Data set, such as ``"wiod2013"``; ``python -m data_fetch list`` shows them.
     year
         Year; may be left out where the data set has one.
     offline
@@ -40,9 +39,8 @@ def open_table(
         Where files are kept; by default ``TIVA_DATA`` or the platform's cache folder.
     sources
         Another catalogue than the package's.
-    keep_parsed
-        Keep the parsed table in the native format, so that it opens at once the next time. The copy belongs to
-        the checksum of the file, the reader's options and the version of the package.
+    cache
+        Keep the parsed table in the folder, so that it opens at once the next time.
     **options
         Options of the reader (:func:`tiva.read`).
 
@@ -64,40 +62,30 @@ def open_table(
 
     known = sources or catalogue()
     dataset = known[name]
-    dated = [entry for entry in dataset.files if entry.first_year is not None]
-    if year is None:
-        if len(dated) != 1 or dated[0].first_year != dated[0].last_year:
-            raise UsageError(explain(f"{name} has several years", expected=dataset.years, do="name one"))
-        year = dated[0].first_year
-    paths = get(name, year, offline=offline, folder=folder, sources=known)
-    holding = [path for entry, path in zip(dataset.select(year), paths, strict=True) if entry.first_year is not None]
+    year = _year(dataset) if year is None else year
+    root = default_folder() if folder is None else Path(folder)
+    paths = get(name, year, offline=offline, folder=root, sources=known)
+    entries = dataset.select(year)
+    holding = [path for entry, path in zip(entries, paths, strict=True) if entry.first_year is not None]
     if len(holding) != 1:
-        raise UsageError(explain(f"{name} has several files of {year}", got=listing([path.name for path in holding])))
-    store = Store(default_folder() if folder is None else Path(folder))
-    record = store.record(name, holding[0].name)
-    kept = store.folder(name) / ".parsed" / f"{year}-{_key(record.sha256 if record else '', options)}.nc"
-    if keep_parsed and kept.exists():
-        return read(kept)
-    table = read(holding[0], year=year, **options)
+        names = listing([path.name for path in holding])
+        raise UsageError(explain(f"{name} has several files of {year}", got=names, do="read one with tiva.read"))
+    table = read(holding[0], year=year, cache=root / "parsed" if cache else False, **options)
     origin = table.provenance
-    described = {
-        "licence": origin.licence or dataset.licence,
-        "citation": origin.citation or dataset.citation,
-        "url": origin.url or dataset.page,
-    }
-    table = table.replace(provenance=_with(origin, described))
-    if keep_parsed:
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        table.save(kept)
-    return table
+    described = replace(
+        origin,
+        licence=origin.licence or dataset.licence,
+        citation=origin.citation or dataset.citation,
+        url=origin.url or dataset.page,
+    )
+    return table.replace(provenance=described)
 
 
-def _with(origin: Any, described: dict[str, str]) -> Any:
-    from dataclasses import replace
-
-    return replace(origin, **described)
-
-
-def _key(sha256: str, options: dict[str, Any]) -> str:
-    text = repr((__version__, sha256, sorted(options.items())))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def _year(dataset: Dataset) -> int:
+    """Return the only year of a data set."""
+    spans = {(entry.first_year, entry.last_year) for entry in dataset.files if entry.first_year is not None}
+    if len(spans) == 1:
+        ((first, last),) = spans
+        if first is not None and first == last:
+            return first
+    raise UsageError(explain(f"{dataset.name} has several years", expected=dataset.years, do="name one"))

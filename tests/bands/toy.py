@@ -37,7 +37,9 @@ def fact(sector: str, variable: str, band: str, value: object, country: str = "S
     }  # fmt: skip
 
 
-def facts(sector: str, variable: str, shares: tuple[object, ...], country: str = "S", **more: object) -> list[dict[str, object]]:
+def facts(
+    sector: str, variable: str, shares: tuple[object, ...], country: str = "S", **more: object
+) -> list[dict[str, object]]:
     """Rows for the bands of EMP2: sme, lar."""
     return [fact(sector, variable, b, v, country, **more) for b, v in zip(("sme", "lar"), shares, strict=True)]
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 
 @dataclass
@@ -39,6 +40,11 @@ class Request:
     headers: Mapping[str, str]
 
 
+def bare(path: str) -> str:
+    """Return a path without query, escapes and closing slash (which the SDMX client adds)."""
+    return unquote(path.partition("?")[0]).rstrip("/")
+
+
 class Publisher:
     """The server; ``pages`` maps paths to what they answer, ``requests`` records what was asked."""
 
@@ -63,7 +69,7 @@ class Publisher:
         self.server.server_close()
 
     def asked(self, path: str) -> int:
-        return sum(request.path.partition("?")[0] == path for request in self.requests)
+        return sum(bare(request.path) == path for request in self.requests)
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         publisher = self
@@ -75,7 +81,7 @@ class Publisher:
             def do_GET(self) -> None:
                 with publisher.guard:
                     publisher.requests.append(Request(self.path, dict(self.headers)))
-                    page = publisher.pages.get(self.path) or publisher.pages.get(self.path.partition("?")[0])
+                    page = publisher.pages.get(bare(self.path))
                     if page is None:
                         page = Page(b"<html>not here</html>", 404, "text/html")
                     body = page.contents.pop(0) if page.contents else page.body

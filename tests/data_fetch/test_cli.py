@@ -77,3 +77,20 @@ def test_importing_brings_nothing_heavy():
         "import sys, data_fetch; bad = {'requests', 'pooch', 'numpy', 'httpx'} & set(sys.modules); sys.exit(bool(bad))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_margins_offline_writes_nothing(run, tmp_path):
+    out = tmp_path / "band_margins.csv"
+    code, _, err = run("margins", "oecd_sdbs", "--countries", "MEX", "--years", "2019", "--out", str(out))
+    assert code == 3
+    assert "no kept answer" in err
+    assert not out.exists()
+
+
+def test_compare_needs_kept_answers_when_offline(run, tmp_path):
+    import tiva
+
+    path = tiva.example().save(tmp_path / "t.nc")
+    code, _, err = run("compare", "oecd", str(path), "--level", "country")
+    assert code == 3
+    assert "no kept answer" in err

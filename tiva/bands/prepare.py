@@ -154,6 +154,7 @@ def _targets(fact: Fact, table: IcioTable, margins: Margins) -> tuple[str, ...] 
 def _refuse_unknown(table: IcioTable, margins: Margins, totals: FlowTotals) -> None:
     odd = [k for k in margins.links if k.to_code not in table.sectors]
     problems = [f"{k.where}: {_unknown('sector', k.to_code, table.sectors)}" for k in odd]
+    refuse(problems, "the sector map does not fit the table")
     x = totals.output.reshape(-1, len(table.sectors))
     for fact in margins.facts:
         if fact.country not in table.countries:

@@ -20,8 +20,11 @@ BASE_BYTES = 350 << 20
 MATRICES = 5.0
 """Peak memory of a decomposition in n × n matrices: table, coefficients while factorised, factors, triangles, slack."""
 
-START_SECONDS = 4.0
-"""Starting a process: imports and loading or compiling the kernels."""
+START_SECONDS = 6.0
+"""Starting a process: imports and compiling the kernels."""
+
+START_INTERFERENCE = 0.25
+"""Part of the start of each further process that the others feel (disk, memory)."""
 
 TEXT_BYTES_PER_CELL = 9.0
 """Bytes a cell takes in a text file, and about as many in a workbook."""
@@ -175,7 +178,9 @@ def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, rate: float | None = 
     speed = rate or flops()
     cells = float(rows) ** 2
     work = (4 / 3 + 0.15 * jobs) * cells * rows
-    return Estimate(work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes))
+    return Estimate(
+        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes)
+    )
 
 
 @cache
@@ -226,7 +231,9 @@ def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: 
     if workers:
         used = min(workers, len(groups))
         threads = count if workers == 1 else 1
-        return Layout(used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for")
+        return Layout(
+            used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for"
+        )
     parallel = min(count, fitting)
     spread = _spread([e.seconds for _, e in groups], parallel)
     if parallel > 1 and spread < alone:
@@ -247,7 +254,7 @@ def _joint(groups: Sequence[tuple[int, Estimate]], count: int) -> float:
 
 def _spread(seconds: Sequence[float], workers: int) -> float:
     """Seconds of several processes, longest group first."""
-    loads = [START_SECONDS] * workers
+    loads = [START_SECONDS * (1 + START_INTERFERENCE * (workers - 1))] * workers
     for cost in sorted(seconds, reverse=True):
         loads[loads.index(min(loads))] += cost
     return max(loads)

@@ -94,7 +94,7 @@ def decompose(
     with progress("reading the table ...", common):
         source = read_table(table, reading)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
-    labels = {name: _labels(name, given, source) for name, given in selections.items() if given}
+    labels = {name: selected(name, given, source) for name, given in selections.items() if given}
     with progress(f"decomposing {source.title} ...", common):
         from tiva.router import decompose as run
 
@@ -146,7 +146,7 @@ def _format(format: str | None, out: Path | None, *, json: bool) -> str | None: 
     return chosen
 
 
-def _labels(dim: str, given: Sequence[str], table: IcioTable) -> list[str]:
+def selected(dim: str, given: Sequence[str], table: IcioTable) -> list[str]:
     """Return the labels meant: as they stand, separated by commas, or by the grammar of groups."""
     from tiva.errors import UnknownLabelError
     from tiva.groups import select_countries, select_sectors
@@ -160,9 +160,7 @@ def _labels(dim: str, given: Sequence[str], table: IcioTable) -> list[str]:
                 continue
             try:
                 selected = (
-                    select_sectors(word, known)
-                    if dim == "sector"
-                    else select_countries(word, known, year=table.year)
+                    select_sectors(word, known) if dim == "sector" else select_countries(word, known, year=table.year)
                 )
             except UnknownLabelError as error:
                 raise UnknownLabelError(dim, error.label, error.known) from None

@@ -127,7 +127,7 @@ def _frame(
     m, k = len(rows), len(columns)
 
     def coded(codes: IntArray, names: Sequence[str]) -> Any:
-        return pd.Categorical.from_codes(codes.tolist(), categories=pd.Index(names, dtype=object))
+        return pd.Categorical.from_codes(codes.tolist(), categories=list(names))  # type: ignore[call-overload]
 
     def labels(pairs: Sequence[Pair], part: int, across: bool) -> Any:
         names = list(dict.fromkeys(pair[part] for pair in pairs))

@@ -453,9 +453,7 @@ def stata_names(names: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-def _write_sidecar(
-    dataset: xr.Dataset, data: Path, name: str, beside: Path, extra: Mapping[str, Any] | None
-) -> None:
+def _write_sidecar(dataset: xr.Dataset, data: Path, name: str, beside: Path, extra: Mapping[str, Any] | None) -> None:
     with data.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     described = {"file": name, "sha256": digest, **metadata(dataset), **(extra or {})}
