@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tiva.readers.registry import read
     from tiva.readers.writers import write
     from tiva.router import decompose
+    from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
@@ -38,6 +39,7 @@ _EXPORTS: dict[str, str] = {
     "example_margins": "tiva.bands.example",
     "open": "tiva.opening",
     "from_pymrio": "tiva.readers.pymrio_bridge",
+    "origins": "tiva.selection",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
@@ -59,6 +61,7 @@ __all__ = [
     "example_margins",
     "open",
     "from_pymrio",
+    "origins",
     "prepare_margins",
     "read",
     "read_margins",
