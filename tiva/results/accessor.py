@@ -98,23 +98,25 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     for name in names:
         if name == base or dataset[name].attrs.get("units") != unit:
             continue
-        made[name] = (factor * dataset[name] / denominator).drop_attrs().assign_attrs(
-            {
-                **dataset[name].attrs,
-                "long_name": f"{dataset[name].attrs.get('long_name', name)}, share of {base}",
-                "units": units,
-                "formula": f"{name} / {base}",
-                "additive": "false",
-            }
+        made[name] = (
+            (factor * dataset[name] / denominator)
+            .drop_attrs()
+            .assign_attrs(
+                {
+                    **dataset[name].attrs,
+                    "long_name": f"{dataset[name].attrs.get('long_name', name)}, share of {base}",
+                    "units": units,
+                    "formula": f"{name} / {base}",
+                    "additive": "false",
+                }
+            )
         )
     attributes = {**dataset.attrs, "unit": units, "additive": "false", "denominator": base}
     attributes.pop("identity_residual", None)
     return xr.Dataset(made, attrs=attributes)
 
 
-def sum_groups(
-    dataset: xr.Dataset, groups: Mapping[str, str | Sequence[str]], dim: str = "exporter"
-) -> xr.Dataset:
+def sum_groups(dataset: xr.Dataset, groups: Mapping[str, str | Sequence[str]], dim: str = "exporter") -> xr.Dataset:
     """Return the result with labels of one dimension summed into groups; other labels stay as they are.
 
     This is *decompose, then sum*: trade inside a group stays in its exports. For a group that acts as one exporter,
@@ -328,12 +330,10 @@ def _group_members(
 
 
 def _summed(variable: xr.DataArray, dim: str, rows: list[list[int]]) -> FloatArray:
-    """Sums along one dimension; a cell is missing only where all its parts are (bands that do not exist)."""
+    """Sum along one dimension; a cell is missing only where all its parts are (bands that do not exist)."""
     axis = variable.get_axis_num(dim)
     pieces = [np.take(variable.values, own, axis=axis) for own in rows]
-    return np.stack(
-        [np.where(np.isnan(p).all(axis=axis), np.nan, np.nansum(p, axis=axis)) for p in pieces], axis=axis
-    )
+    return np.stack([np.where(np.isnan(p).all(axis=axis), np.nan, np.nansum(p, axis=axis)) for p in pieces], axis=axis)
 
 
 def _refuse_overlap(dim: str, members: Mapping[str, tuple[str, ...]], labels: list[str]) -> None:

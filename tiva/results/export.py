@@ -43,9 +43,11 @@ STATA_LABEL = 80
 """Characters of a Stata variable name and of a label."""
 
 STATA_RESERVED = frozenset(
-    "aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do "
-    "double else eltypedef end enum explicit export external float for friend function global goto if in inline int "
-    "local long NULL pragma protected quad rowvector short typedef typename using virtual with".split()
+    """
+    aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do
+    double else eltypedef end enum explicit export external float for friend function global goto if in inline int
+    local long NULL pragma protected quad rowvector short typedef typename using virtual with
+    """.split()  # noqa: SIM905 - forty quoted words read worse
 )
 """Words that Stata (and pandas, which writes for it) does not take as variable names."""
 
@@ -453,9 +455,7 @@ def stata_names(names: Iterable[str]) -> dict[str, str]:
     return chosen
 
 
-def _write_sidecar(
-    dataset: xr.Dataset, data: Path, name: str, beside: Path, extra: Mapping[str, Any] | None
-) -> None:
+def _write_sidecar(dataset: xr.Dataset, data: Path, name: str, beside: Path, extra: Mapping[str, Any] | None) -> None:
     with data.open("rb") as handle:
         digest = hashlib.file_digest(handle, "sha256").hexdigest()
     described = {"file": name, "sha256": digest, **metadata(dataset), **(extra or {})}

@@ -75,11 +75,12 @@ def bars(
             values = 100 * values / total
     order = np.argsort(np.nan_to_num(total if unit == "amount" else values[0]), kind="stable")
     scale, text = (1.0, "% of gross exports") if unit == "percent" else _scaled(values, _unit_of(dataset, gross))
-    figure, axes = _axes(ax, (8.0, 1.4 + 0.28 * len(labels)))
+    figure, axes = _axes(ax, (8.0, 2.2 + 0.28 * len(labels)))
     _stack(axes, values[:, order] / scale, [labels[i] for i in order], [_name(dataset, n) for n in shown])
     axes.set_xlabel(text)
-    if unit == "percent":
-        axes.set_xlim(0, 100) if (values >= 0).all() else None
+    axes.xaxis.set_major_formatter("{x:,g}")
+    if unit == "percent" and (np.nan_to_num(values) >= 0).all():
+        axes.set_xlim(0, 100)
     _finish(figure, axes, dataset, "What gross exports are made of")
     return figure
 
@@ -273,10 +274,10 @@ class PlotAccessor:
 
 def _matplotlib() -> Any:
     try:
-        from matplotlib import pyplot
+        from matplotlib import pyplot as plt
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "drawing figures") from error
-    return pyplot
+    return plt
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -307,7 +308,8 @@ def _by(dataset: xr.Dataset, dims: str | tuple[str, ...], names: list[str]) -> x
             raise UnknownLabelError("dimension", dim, [str(d) for d in dataset.dims])
     part = dataset[list(dict.fromkeys(names))]
     over = [d for d in part.dims if d not in kept]
-    fixed = [n for n in names if dataset[n].attrs.get("additive", "true") != "true" and set(dataset[n].dims) & set(over)]
+    summed = [n for n in names if set(dataset[n].dims) & set(over)]
+    fixed = [n for n in summed if dataset[n].attrs.get("additive", "true") != "true"]
     if fixed:
         raise UsageError(
             explain(
@@ -363,7 +365,7 @@ def _finish(figure: Figure, axes: Axes, dataset: xr.Dataset, title: str) -> None
         axes.spines[side].set_visible(False)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=18)
     source = str(dataset.attrs.get("title", ""))
-    axes.text(0, 1.0, source, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
+    axes.text(0, 1.008, source, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
     figure.tight_layout()
 
 
@@ -398,9 +400,7 @@ def _place_labels(axes: Axes, x: FloatArray, y: FloatArray, area: FloatArray, la
             axes.plot([x[i], place[0]], [y[i], place[1]], color="#999999", linewidth=0.5, zorder=0)
 
 
-def _cost(
-    centre: FloatArray, box: Any, taken: list[Any], points: FloatArray, radius: FloatArray, frame: Any
-) -> float:
+def _cost(centre: FloatArray, box: Any, taken: list[Any], points: FloatArray, radius: FloatArray, frame: Any) -> float:
     """How bad a place is: overlaps with labels count most, then the frame, then bubbles."""
     half = np.array([box.width, box.height]) / 2
     cost = 0.0

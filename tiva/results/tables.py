@@ -411,5 +411,6 @@ def _footer(
         lines.append("these terms may not be summed over rows: no totals")
     residual = dataset.attrs.get("identity_residual")
     if residual is not None:
-        lines.append(f"identity residual: {float(residual):.1e} of {gross} (what the terms miss, all rows of the result)")
+        value = f"{float(residual):.1e} of {gross}"
+        lines.append(f"identity residual: {value} (what the terms miss, all rows of the result)")
     return tuple(lines)
