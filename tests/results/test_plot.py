@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -161,6 +162,9 @@ def test_years_are_joined_in_order(years: xr.Dataset, result: xr.Dataset) -> Non
     assert years["year"].values.tolist() == [2011, 2012]
     assert years.attrs["identity_residual"] == 1e-12
     assert years.attrs["years"] == [2011, 2012]
+    assert years.attrs["table_sha256"] == [result.attrs["table_sha256"]] * 2
+    assert json.loads(years.attrs["notes"]) == json.loads(result.attrs["notes"])
+    assert years.attrs["provenance"] == [result.attrs["provenance"]] * 2
     assert years["dva"].attrs == result["dva"].attrs
     np.testing.assert_array_equal(years["dva"].sel(year=2011).values, result["dva"].values)
 
@@ -184,3 +188,17 @@ def test_end_names_stay_apart() -> None:
     plot._name_ends(axes, 0.0, [(0.5, "A", "k"), (0.5, "B", "k"), (0.501, "C", "k")])
     heights = sorted(t.xy[1] for t in axes.texts)
     assert all(b - a > 0.03 for a, b in pairwise(heights))
+
+
+def test_a_series_is_written_with_the_provenance_of_each_year(years: xr.Dataset, tmp_path: Path) -> None:
+    noted = years.tiva.metadata()["attributes"]
+    assert [p["licence"] for p in noted["provenance"]] == ["CC BY 4.0"] * 2
+    xr.testing.assert_allclose(xr.load_dataset(years.tiva.write(tmp_path / "y.nc"), engine="h5netcdf"), years)
+    assert sorted(set(years.tiva.tidy()["year"])) == [2011, 2012]
+
+
+def test_notes_of_one_year_say_which(result: xr.Dataset) -> None:
+    later = result.assign_attrs(year=2012, notes=json.dumps(["only then"]))
+    notes = json.loads(join_years([result, later]).attrs["notes"])
+    assert "2012: only then" in notes
+    assert notes[0].startswith("2011: ")

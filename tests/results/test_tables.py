@@ -146,3 +146,8 @@ def test_brackets_in_labels_stay(example: IcioTable) -> None:
     odd = small().assign_coords(exporter=["[red]A", "B", "C", "D"])
     Console(file=out, width=200).print(breakdown(odd))
     assert "[red]A" in out.getvalue()
+
+
+def test_years_are_not_summed() -> None:
+    years = xr.concat([small(), small()], xr.Variable("year", [2010, 2011]), combine_attrs="override")
+    assert breakdown(years).total_label == ""

@@ -303,9 +303,11 @@ def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _unpacked(key: str, value: object) -> Any:
     converted = plain(value)
-    if key in {"notes", "provenance"} and isinstance(converted, str):
+    if key in {"notes", "provenance"}:
+        if isinstance(converted, list):
+            return [_unpacked(key, item) for item in converted]
         with contextlib.suppress(ValueError):
-            return json.loads(converted)
+            return json.loads(str(converted))
     return _json_number(converted)
 
 

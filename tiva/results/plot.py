@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from tiva.kernels.arrays import FloatArray
 
-COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7a7a7a", "#f0e442")
-"""Okabe and Ito's palette in an order that keeps domestic terms blue and foreign terms orange; safe for the
-colour-blind."""
+COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7a7a7a", "#332288")
+"""Okabe and Ito's palette with its yellow replaced by indigo, ordered so that domestic terms are blue
+and foreign terms orange; safe for the colour-blind."""
 
 SHOWN = 40
 """Labels on an axis before the figure is refused as unreadable."""
@@ -229,8 +229,10 @@ def lines(
         share = 100 * one[term].values / one[gross].where(one[gross] != 0).values
         colour = COLOURS[number % len(COLOURS)]
         axes.plot(years, share, color=colour, marker="o", markersize=3.5, linewidth=1.6)
-        ends.append((float(share[-1]), name, colour))
-    axes.set_ylabel(f"{_name(dataset, term)}, % of {gross}")
+        known_shares = share[np.isfinite(share)]
+        if len(known_shares):
+            ends.append((float(known_shares[-1]), name, colour))
+    axes.set_ylabel(f"% of {_name(dataset, gross).lower()}")
     axes.set_xticks(years, [str(int(y)) for y in years])
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     _finish(figure, axes, dataset, _name(dataset, term))
@@ -395,7 +397,7 @@ def _place_labels(axes: Axes, x: FloatArray, y: FloatArray, area: FloatArray, la
         place = axes.transData.inverted().transform(best[1])
         text.set_transform(axes.transData)
         text.set_position((float(place[0]), float(place[1])))
-        far = np.hypot(*(best[1] - points[i])) > radius[i] + box.width + 4
+        far = np.hypot(*(best[1] - points[i])) > radius[i] + box.width / 2 + 8
         if far:
             axes.plot([x[i], place[0]], [y[i], place[1]], color="#999999", linewidth=0.5, zorder=0)
 
