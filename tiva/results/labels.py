@@ -62,6 +62,10 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         spread, dims = _spread(model, values, terms.axes)
         spread, dims = _to_level(spread, dims, level, banded=bool(model.bands))
         variables[name] = (dims, spread, _variable_attributes(name, method, model))
+    for name, above, below in terms.ratios:
+        flow, base = variables[above][1], variables[below][1]
+        ratio = np.divide(flow, base, out=np.full_like(flow, np.nan), where=base != 0)
+        variables[name] = (dims, ratio, _variable_attributes(name, method, model))
     attributes = _dataset_attributes(model, terms, method, level, residual)
     return xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
 
@@ -141,7 +145,7 @@ def _to_level(
 
 
 def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
-    if dim in {"exporter", "importer", "origin", "absorber"}:
+    if dim in {"exporter", "importer", "origin", "absorber", "third"}:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors
