@@ -178,7 +178,9 @@ def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, rate: float | None = 
     speed = rate or flops()
     cells = float(rows) ** 2
     work = (4 / 3 + 0.15 * jobs) * cells * rows
-    return Estimate(work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes))
+    return Estimate(
+        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes)
+    )
 
 
 @cache
@@ -229,7 +231,9 @@ def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: 
     if workers:
         used = min(workers, len(groups))
         threads = count if workers == 1 else 1
-        return Layout(used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for")
+        return Layout(
+            used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for"
+        )
     parallel = min(count, fitting)
     spread = _spread([e.seconds for _, e in groups], parallel)
     if parallel > 1 and spread < alone:
