@@ -228,6 +228,10 @@ class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
 
 
+class MarginConflictWarning(TivaWarning):
+    """Published margins by band contradict each other or the table and were moved."""
+
+
 class PartialGroupWarning(TivaWarning):
     """A country group has members that the table does not show on their own."""
 

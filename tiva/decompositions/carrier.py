@@ -28,8 +28,11 @@ class Terms:
         ``exporter``, ``importer``, ``origin`` and ``absorber`` are blocks of countries.
     notes
         What a reader of the result has to know.
+    ratios
+        Rows (term, numerator, denominator) of terms that are formed after summing to a level.
     """
 
     arrays: dict[str, FloatArray]
     axes: tuple[str, ...]
     notes: tuple[str, ...] = field(default=())
+    ratios: tuple[tuple[str, str, str], ...] = field(default=())

@@ -236,6 +236,45 @@ class LeontiefModel:
         """Return blockdiag(B_ss) right, for right (R,) or (R, k)."""
         return apply_blocks(self.inverse_diagonal_blocks, self.offsets, right)
 
+    def inverse_columns(self, rows: IntArray) -> FloatArray:
+        """Return B[:, rows], shape (R, k)."""
+        if "inverse" in self.__dict__:
+            return np.asarray(self.inverse[:, rows])
+        unit = np.zeros((len(self.row_country), len(rows)))
+        unit[rows, np.arange(len(rows))] = 1.0
+        return self.apply_inverse(unit)
+
+    def input_rows(self, rows: IntArray) -> FloatArray:
+        """Return A[rows, :], shape (k, R)."""
+        return np.asarray(self.flows[rows] * self.inverse_output)
+
+    @cached_property
+    def feedback_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of sum_{j != s} A_sj B_js = (I - A_ss) B_ss - I."""
+        pairs = zip(self.domestic_blocks, self.inverse_diagonal_blocks, strict=True)
+        return np.concatenate([np.diagonal(b) - np.einsum("ij,ji->i", a, b) - 1.0 for a, b in pairs])
+
+    @cached_property
+    def pair_feedback_diagonal(self) -> FloatArray:
+        """Shape (R, G): diagonal of A_sr B_rs for every pair; makes :attr:`inverse`."""
+        out = np.empty((len(self.row_country), len(self.countries)))
+        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            products = self.flows[a:b] * self.inverse_output * self.inverse[:, a:b].T
+            out[a:b] = np.add.reduceat(products, self.offsets[:-1], axis=1)
+        return frozen(abroad(self, out))
+
+    def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
+        """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); makes :attr:`inverse`."""
+        out = np.zeros((*left.shape, len(self.countries)))
+        for s, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            delivered = self.flows[a:b] * self.inverse_output
+            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+                if r != s:
+                    feedback = delivered[:, c:d] @ self.inverse[c:d, a:b]
+                    feedback[np.diag_indices(b - a)] += 1.0
+                    out[:, a:b, r] = np.linalg.solve(feedback.T, left[:, a:b].T).T
+        return out
+
     def expect_inverse(self) -> None:
         """Make :attr:`inverse` now, so that :attr:`inverse_diagonal_blocks` is cut from it."""
         _ = self.inverse
@@ -258,6 +297,13 @@ class LeontiefModel:
         for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
             result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
         return result
+
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (R,) or (k, R)."""
+        result: FloatArray = left @ self.flows
+        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
+        return result * self.inverse_output
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""

@@ -121,11 +121,31 @@ class Operators(Protocol):
     def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (R, G) with B_rs right_s[:, r] on block r and column s, for right (R, G): needs all of B."""
 
+    def inverse_columns(self, rows: IntArray) -> FloatArray:
+        """Return B[:, rows], shape (R, k)."""
+
+    def input_rows(self, rows: IntArray) -> FloatArray:
+        """Return A[rows, :], shape (k, R)."""
+
+    @property
+    def feedback_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of sum_{j != s} A_sj B_js, what a unit of a row's exports sends back to that row."""
+
+    @property
+    def pair_feedback_diagonal(self) -> FloatArray:
+        """Shape (R, G): diagonal of A_sr B_rs for every pair; needs all of B."""
+
+    def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
+        """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of B."""
+
     def domestic(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(A_ss) right."""
 
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
+
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F: what a unit of each row buys from all other blocks, for left (R,) or (k, R)."""
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+import lzma
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import MissingFileError, ReaderError, UnknownLabelError, explain, listing
+from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, explain, listing
 from tiva.readers.source import Source
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
+
+
+_DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, RuntimeError)
+"""What the archive and file libraries raise over damaged, encrypted or truncated files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +51,8 @@ MODULES: tuple[str, ...] = (
     "tiva.readers.npz",
     "tiva.readers.oecd",
     "tiva.readers.wiod2013",
+    "tiva.readers.wiod2016",
+    "tiva.readers.lrwiod",
 )
 """Modules that each define ``READERS``, a tuple of :class:`Reader`; asked in this order."""
 
@@ -64,6 +74,8 @@ def recognise(source: Source) -> Reader:
         When no reader or more than one reader recognises it.
     """
     matches = [reader for reader in readers() if reader.recognise(source)]
+    if not matches:
+        _refuse_html(source)
     if len(matches) == 1:
         return matches[0]
     names = [reader.name for reader in matches]
@@ -83,7 +95,40 @@ def recognise(source: Source) -> Reader:
     raise ReaderError(msg, path=source.path)
 
 
-def read(path: str | Path, *, layout: str | None = None, year: int | None = None, **options: Any) -> IcioTable:
+def _refuse_html(source: Source) -> None:
+    for name in source.names()[:50]:
+        head = source.head(name, 512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+        if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+            raise ReaderError(
+                explain(
+                    f"{name} is an html page, not a table",
+                    got=repr(head[:60].decode("utf-8", errors="replace")),
+                    expected="the file itself",
+                    do="the publisher's site answered with a page; download the file with a browser",
+                ),
+                path=source.path,
+                line=1,
+            )
+
+
+def _check_options(reader: Reader, options: dict[str, Any]) -> None:
+    parameters = inspect.signature(reader.read).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    known = tuple(n for n, p in parameters.items() if p.kind is inspect.Parameter.KEYWORD_ONLY and n != "year")
+    for option in options:
+        if option not in known:
+            raise UnknownLabelError(f"option of layout {reader.name!r}", option, known or ("none",))
+
+
+def read(
+    path: str | Path,
+    *,
+    layout: str | None = None,
+    year: int | None = None,
+    cache: bool | str | Path = False,
+    **options: Any,
+) -> IcioTable:
     """Read a multi-country input-output table from a file, folder or zip archive.
 
     Parameters
@@ -94,6 +139,10 @@ def read(path: str | Path, *, layout: str | None = None, year: int | None = None
         Name of the layout; recognised from the content when left out.
     year
         Year to take where the source holds several, and checked where it holds one.
+    cache
+        Keep the parsed table, and take it from there the next time: ``True`` for the cache folder
+        (``$TIVA_DATA`` or the platform's), or a folder. An entry is found by the content of the file, the options
+        and the version of the readers, so that it is never stale.
     **options
         Options of the family's reader.
 
@@ -107,18 +156,45 @@ def read(path: str | Path, *, layout: str | None = None, year: int | None = None
         The path does not exist.
     ReaderError
         The content is of no known layout, or breaks the rules of its layout.
+    UnknownLabelError
+        A layout or option that does not exist.
+    OutputError
+        The cache folder cannot be written.
     """
     path = Path(path)
     if not path.exists():
         raise MissingFileError(
             explain(f"no such file: {path}", do="check the path; tiva.example() needs no file"), path=path
         )
-    with Source(path) as source:
-        if layout is None:
-            reader = recognise(source)
-        else:
-            by_name = {r.name: r for r in readers()}
-            if layout not in by_name:
-                raise UnknownLabelError("layout", layout, tuple(by_name))
-            reader = by_name[layout]
-        return reader.read(source, year=year, **options)
+    if cache is False:
+        return _read(path, layout, year, options)
+    from tiva.readers.cache import cache_folder, cached
+
+    folder = cache_folder() if cache is True else Path(cache)
+    key = {**options, "layout": layout, "year": year}
+    return cached(path, key, folder, lambda: _read(path, layout, year, options))
+
+
+def _read(path: Path, layout: str | None, year: int | None, options: dict[str, Any]) -> IcioTable:
+    try:
+        with Source(path) as source:
+            if layout is None:
+                reader = recognise(source)
+            else:
+                by_name = {r.name: r for r in readers()}
+                if layout not in by_name:
+                    raise UnknownLabelError("layout", layout, tuple(by_name))
+                reader = by_name[layout]
+            _check_options(reader, options)
+            return reader.read(source, year=year, **options)
+    except TivaError:
+        raise
+    except _DAMAGED as error:
+        raise ReaderError(
+            explain(
+                f"{path.name} cannot be read",
+                got=f"{type(error).__name__}: {str(error)[:200]}",
+                do="the file is damaged, encrypted or cut short; get it from its publisher again",
+            ),
+            path=path,
+        ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
     """
     import xarray as xr
 
+    importlib.import_module("tiva.results.accessor")
     arrays = {name: np.asarray(values) for name, values in terms.arrays.items()}
     residual = _add_discrepancy(arrays, model, terms.axes, method, detail=detail)
     variables: dict[str, Any] = {}
@@ -60,6 +62,10 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         spread, dims = _spread(model, values, terms.axes)
         spread, dims = _to_level(spread, dims, level, banded=bool(model.bands))
         variables[name] = (dims, spread, _variable_attributes(name, method, model))
+    for name, above, below in terms.ratios:
+        flow, base = variables[above][1], variables[below][1]
+        ratio = np.divide(flow, base, out=np.full_like(flow, np.nan), where=base != 0)
+        variables[name] = (dims, ratio, _variable_attributes(name, method, model))
     attributes = _dataset_attributes(model, terms, method, level, residual)
     return xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
 
@@ -139,7 +145,7 @@ def _to_level(
 
 
 def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
-    if dim in {"exporter", "importer", "origin", "absorber"}:
+    if dim in {"exporter", "importer", "origin", "absorber", "third"}:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors

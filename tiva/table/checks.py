@@ -108,26 +108,37 @@ class BalanceReport:
 
 def check(table: IcioTable) -> BalanceReport:
     """Report on balance, negative entries, zero outputs and world totals of a table."""
-    row_gap = table.intermediate.sum(axis=1) + table.final_demand.sum(axis=(1, 2)) - table.output
-    inputs = table.intermediate.sum(axis=0) + sum(
-        (o.intermediate for o in table.other_inputs.values()), start=np.zeros(table.n)
-    )
-    column_gap = inputs + table.value_added - table.output
-    rows = _gap(table, "rows: use less output", row_gap)
-    columns = _gap(table, "columns: inputs plus value added less output", column_gap)
+    rows, columns = balance(table)
     findings = (rows, columns, *_signs(table))
-    contradictions = tuple(
-        f"{f.name}: {f.count} country-sectors beyond rounding, largest {f.worst[0]}"
-        for f in (rows, columns)
-        if f.severity == "problem"
-    )
     return BalanceReport(
         title=table.title,
         findings=findings,
         totals=_totals(table),
         unit=table.unit,
-        contradictions=contradictions,
+        contradictions=contradictions(rows, columns),
         notes=table.provenance.notes,
+    )
+
+
+def balance(table: IcioTable) -> tuple[Finding, Finding]:
+    """Compare use by rows and inputs by columns with output."""
+    row_gap = table.intermediate.sum(axis=1) + table.final_demand.sum(axis=(1, 2)) - table.output
+    inputs = table.intermediate.sum(axis=0) + sum(
+        (o.intermediate for o in table.other_inputs.values()), start=np.zeros(table.n)
+    )
+    column_gap = inputs + table.value_added - table.output
+    return (
+        _gap(table, "rows: use less output", row_gap),
+        _gap(table, "columns: inputs plus value added less output", column_gap),
+    )
+
+
+def contradictions(*findings: Finding) -> tuple[str, ...]:
+    """Say in a sentence each what does not balance beyond rounding."""
+    return tuple(
+        f"{f.name}: {f.count} country-sectors beyond rounding, largest {f.worst[0]}"
+        for f in findings
+        if f.severity == "problem"
     )
 
 

@@ -1,0 +1,73 @@
+"""Miroudot and Ye: value added and double counting from the split of the inverse at a perimeter's border."""
+
+from __future__ import annotations
+
+from tiva.decompositions.borin_mancini import contents, source_coefficients, with_taxes
+from tiva.decompositions.carrier import EXPORTERS, ROWS_BY_IMPORTER, Terms
+from tiva.decompositions.headline import by_exporter
+from tiva.decompositions.world import world_source
+from tiva.kernels.arrays import FloatArray
+from tiva.model.operators import Operators
+
+
+def country_perimeter(model: Operators) -> Terms:
+    """Decompose exports with the exporter's own border as perimeter.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
+    Returns
+    -------
+    Terms
+        Axes row × importer, unit of the table: ``gexp dc dva ddc fc fva fdc``.
+
+    Notes
+    -----
+    With A^O the coefficients without the exporter's foreign deliveries and B^O = (I - A^O)^-1, B = B^O + B^O A^I B:
+    dva = V_s B^O_ss, ddc = V_s (B^O A^I B)_ss, fva = sum_{t != s} V_t B^O_ts, fdc = sum_{t != s} V_t (B^O A^I B)_ts,
+    each times exports. B^O_ss = L_ss and B^O_ts = B_ts B_ss^-1 L_ss: the same as Borin and Mancini's exporter
+    perspective, source-based.
+
+    References
+    ----------
+    Miroudot and Ye (2021), Economic Systems Research 33(1): 67-87.
+    """
+    unit = source_coefficients(model)
+    terms: dict[str, FloatArray] = {"gexp": model.exports}
+    for name in ("dva", "ddc", "fva", "fdc"):
+        terms[name] = unit[name][:, None] * model.exports
+    terms["dc"] = terms["dva"] + terms["ddc"]
+    terms["fc"] = terms["fva"] + terms["fdc"]
+    return Terms(with_taxes(model, terms, unit["taxes_margins"]), ROWS_BY_IMPORTER)
+
+
+def world_perimeter(model: Operators) -> Terms:
+    """Decompose exports with all the world's borders as perimeter.
+
+    Returns
+    -------
+    Terms
+        Axis exporter: ``gexp dc dva ddc fc fdc1 fdc2``. There is no foreign value added in this perimeter: ``fdc1`` is
+        what the world perspective, source-based, of Borin and Mancini calls foreign value added, ``fdc2`` the rest.
+
+    References
+    ----------
+    Miroudot and Ye (2021), Economic Systems Research 33(1): 67-87.
+    """
+    world = world_source(model).arrays
+    unit = contents(model)
+    exports = model.exports.sum(axis=1)
+    arrays = {
+        "gexp": world["gexp"],
+        "dc": world["dc"],
+        "dva": by_exporter(model, unit["dva"] * exports),
+        "ddc": world["ddc"],
+        "fc": world["fc"],
+        "fdc1": world["fva"],
+        "fdc2": world["fdc"],
+    }
+    if "taxes_margins" in world:
+        arrays["taxes_margins"] = world["taxes_margins"]
+    return Terms(arrays, EXPORTERS, ("fdc1 is foreign value added in the world perspective, source-based",))

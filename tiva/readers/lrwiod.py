@@ -1,0 +1,228 @@
+"""Long-run World Input-Output Tables (1965-2000, 25 countries and rest of world, 23 sectors), long csv."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiva.errors import ReaderError, explain, listing
+from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import Blocks, assemble
+from tiva.readers._members import choose_member, parsing
+from tiva.readers._text import header
+from tiva.readers._wiod import (
+    ABROAD,
+    DISCREPANCY,
+    LICENCE,
+    MARGINS,
+    NON_RESIDENTS,
+    TAXES,
+    check_intermediate,
+    country,
+)
+from tiva.readers.registry import Reader
+from tiva.readers.source import Source
+from tiva.table.icio_table import IcioTable
+from tiva.table.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = ("year", "row_country", "row_id", "row_isic3", "col_country", "col_isic3", "value")
+FINAL = {"xCONS_h": "HFCE", "xCONS_g": "GGFC", "xGFCF": "GFCF", "xINV": "INVNT"}
+OTHERS = {
+    "xTXSP": TAXES,
+    "xSD": DISCREPANCY,
+    "xPURR": ABROAD,
+    "xPURNR": NON_RESIDENTS,
+    "xMRG_int": MARGINS,
+}
+TOTAL = "xTOT"
+VALUE_ADDED, OUTPUT, INTERMEDIATE = "xVA", "xGO", "xII"
+
+_CHUNK = 2_000_000
+
+
+def recognise(source: Source) -> bool:
+    """Whether a member is csv with the columns of the long-run tables."""
+    return bool(_candidates(source))
+
+
+def _candidates(source: Source) -> list[str]:
+    return [n for n in source.names() if tuple(header(source, n)) == COLUMNS]
+
+
+def read(
+    source: Source,
+    *,
+    year: int | None = None,
+    member: str | None = None,
+    value_added: str = "residual",
+    output: str = "published",
+) -> IcioTable:
+    """Read one year of the long-run tables.
+
+    Parameters
+    ----------
+    source
+        The long csv, or an archive with it.
+    year
+        Needed where the file holds more than one.
+    member
+        Which member of several.
+    value_added
+        ``"residual"`` or ``"published"`` (row xVA; taxes, discrepancy and margins kept as other inputs).
+    output
+        ``"published"`` (xGO) or ``"rows"``.
+
+    Returns
+    -------
+    IcioTable
+        In million USD; pairs that the file does not list are zero, and counted in the notes.
+
+    Raises
+    ------
+    ReaderError
+        The year is not in the file, a flow stands twice, or labels are missing.
+
+    References
+    ----------
+    Woltjer, Gouma and Timmer (2021), Long-run World Input-Output Database, GGDC research memorandum 190;
+    data doi:10.34894/A7AXDN.
+    """
+    name = choose_member(source, _candidates(source), year=None, member=member)
+    frame, year = _year(source, name, year)
+    blocks = _blocks(source, name, frame)
+    provenance = Provenance(
+        source="Long-run WIOD",
+        edition="1.1",
+        files=(source.describe_file(name),),
+        reader="lrwiod",
+        licence=LICENCE,
+        citation="Woltjer, Gouma and Timmer (2021), Long-run World Input-Output Database, GGDC memorandum 190",
+        url="https://doi.org/10.34894/A7AXDN",
+    )
+    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+
+
+def _year(source: Source, name: str, year: int | None) -> tuple[pd.DataFrame, int]:
+    import pandas as pd
+
+    parts: list[pd.DataFrame] = []
+    years: set[int] = set()
+    labels = dict.fromkeys(("row_country", "row_isic3", "col_country", "col_isic3"), "str")
+    with parsing(source, name, "the long csv of the long-run tables"), source.open(name) as handle:
+        for chunk in pd.read_csv(
+            handle,
+            dtype={"year": "int64", "row_id": "str", "value": "float64", **labels},
+            keep_default_na=False,
+            na_values={"value": [""]},
+            chunksize=_CHUNK,
+        ):
+            years.update(int(y) for y in chunk["year"].unique())
+            parts.append(chunk if year is None else chunk[chunk["year"] == year])
+            if year is None and len(years) > 1:
+                break
+    if year is None and len(years) == 1:
+        year = next(iter(years))
+    if year is None or year not in years:
+        raise ReaderError(
+            explain(
+                f"{name} holds no table of {year}" if year else f"{name} holds several years",
+                got=listing(sorted(years), limit=50) or "no rows",
+                do="choose one with year=...",
+            ),
+            path=source.path,
+        )
+    return pd.concat(parts, ignore_index=True), year
+
+
+def _blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
+    flows = frame[(frame["row_country"] != TOTAL) & (frame["col_country"] != TOTAL)]
+    rows = list(dict.fromkeys(zip(flows["row_country"], flows["row_isic3"], strict=True)))
+    ends = list(dict.fromkeys(zip(flows["col_country"], flows["col_isic3"], strict=True)))
+    final = [e for e in ends if e[1] in FINAL]
+    odd = set(rows) ^ (set(ends) - set(final))
+    if odd or not rows or not final:
+        raise ReaderError(
+            explain(
+                f"{name}: row and column labels differ",
+                got=listing(f"{c}_{s}" for c, s in sorted(odd)) or f"{len(rows)} rows, {len(final)} final columns",
+                expected="the same country and sector labels on both sides, and final demand xCONS_h, ...",
+                do="part of the table is missing or its labels are damaged; get it again",
+            ),
+            path=source.path,
+        )
+    n = len(rows)
+    values, missing = _pivot(source, name, flows, rows, [*rows, *final])
+    below = _below(source, name, frame[frame["row_country"] == TOTAL], [*rows, *final])
+    if VALUE_ADDED not in below:
+        raise ReaderError(
+            explain(f"{name}: the rows xTOT are missing", got=listing(below) or "none", expected="among them xVA"),
+            path=source.path,
+        )
+    totals = frame[(frame["col_country"] == TOTAL) & (frame["col_isic3"] == OUTPUT) & (frame["row_country"] != TOTAL)]
+    output: FloatArray | None = None
+    if len(totals):
+        output = _pivot(source, name, totals, rows, [(TOTAL, OUTPUT)])[0][:, 0]
+    elif OUTPUT in below:
+        output = below[OUTPUT][:n]
+    check_intermediate(source, name, values[:, :n], below.get(INTERMEDIATE), n)
+    return Blocks(
+        labels=[(country(c), s) for c, s in rows],
+        intermediate=values[:, :n],
+        final_labels=[(country(c), FINAL[f]) for c, f in final],
+        final=values[:, n:],
+        value_added=below[VALUE_ADDED][:n],
+        output=output,
+        others={label: (below[k][:n], below[k][n:]) for k, label in OTHERS.items() if k in below},
+        notes=(f"{missing} flows that the file does not list are 0",) if missing else (),
+    )
+
+
+def _below(source: Source, name: str, totals: pd.DataFrame, columns: list[tuple[str, str]]) -> dict[str, FloatArray]:
+    totals = totals[totals["col_country"] != TOTAL]
+    codes = list(dict.fromkeys(totals["row_isic3"]))
+    if not codes:
+        return {}
+    values, _ = _pivot(source, name, totals, [(TOTAL, c) for c in codes], columns)
+    return dict(zip(codes, values, strict=True))
+
+
+def _pivot(
+    source: Source, name: str, flows: pd.DataFrame, rows: list[tuple[str, str]], columns: list[tuple[str, str]]
+) -> tuple[FloatArray, int]:
+    """Return the flows as a matrix, and how many cells no line gives."""
+    row_at, column_at = {r: i for i, r in enumerate(rows)}, {c: i for i, c in enumerate(columns)}
+    ends = list(zip(flows["col_country"], flows["col_isic3"], strict=True))
+    inside = np.array([e in column_at for e in ends], dtype=bool)
+    if not inside.all():
+        odd = sorted({f"{c}_{s}" for (c, s), ok in zip(ends, inside, strict=True) if not ok})
+        raise ReaderError(
+            explain(f"{name}: columns without a row of the same name", got=listing(odd)), path=source.path
+        )
+    i = np.array([row_at[r] for r in zip(flows["row_country"], flows["row_isic3"], strict=True)], dtype=np.int64)
+    j = np.array([column_at[e] for e in ends], dtype=np.int64)
+    numbers = flows["value"].to_numpy(dtype=np.float64)
+    cell = i * len(columns) + j
+    order, first, count = np.unique(cell, return_index=True, return_counts=True)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if (count > 1).any() or bad.size:
+        where = int(bad[0]) if bad.size else int(first[np.argmax(count > 1)])
+        row = flows.iloc[where]
+        raise ReaderError(
+            explain(
+                f"{name}: a flow {'is not a number' if bad.size else 'stands twice'}",
+                got=f"{row['row_country']} {row['row_isic3']} -> {row['col_country']} {row['col_isic3']}",
+                expected="one finite number for each flow and year",
+                do="get the file from its publisher again",
+            ),
+            path=source.path,
+        )
+    out = np.zeros((len(rows), len(columns)))
+    out.reshape(-1)[cell] = numbers
+    return out, out.size - order.size
+
+
+READERS = (Reader("lrwiod", "Long-run WIOD, long csv", recognise, read),)

@@ -1,0 +1,336 @@
+"""OECD inter-country input-output tables: editions 2016, 2018, 2021, 2023 and 2025, small and extended, csv."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+
+from tiva.errors import ReaderError, UnknownLabelError, explain, listing
+from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import Blocks, assemble
+from tiva.readers._members import checked_year, choose_member, year_in_name
+from tiva.readers._text import TextMatrix, header, read_matrix, require_no_empty, split_label
+from tiva.readers.registry import Reader
+from tiva.readers.source import Source
+from tiva.table.icio_table import IcioTable
+from tiva.table.provenance import Provenance
+
+Parents = Literal["drop", "keep"]
+
+STANDARD = {"P33": "DPABR", "NPS": "NPISH", "INV": "INVNT", "DIRP": "DPABR"}
+"""Final-demand codes of older editions -> those of 2023 and 2025."""
+
+FINAL = frozenset({"HFCE", "NPISH", "GGFC", "GFCF", "INVNT", "DPABR", *STANDARD})
+VALUE_ADDED = ("VA", "VALU", "VA+TAXSUB")
+OUTPUT_ROWS = ("OUT", "OUTPUT", "TOTAL")
+TAXES = "taxes less subsidies on products"
+PARTS = {"CN": "CHN", "MX": "MEX"}
+"""Beginning of the label of a part -> its country."""
+
+EDITIONS = {"2025": "icio50", "2023": "icio45", "2021": "icio45_2021", "2018": "icio36", "2016": "icio34"}
+"""Edition -> scheme of its sector codes."""
+
+_PART = re.compile(r"(CN|MX)\d\Z")
+_AREA = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
+_DIGITS_2016 = re.compile(r"C\d\d(T\d\d)?X?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Positions of the parts of a file, by label."""
+
+    industries: list[int]
+    final: list[int]
+    final_labels: list[tuple[str, str]]
+    output_column: int | None
+    discrepancy: int | None
+    rows: list[int]
+    taxes: list[int]
+    value_added: int
+    output_row: int | None
+
+
+def recognise(source: Source) -> bool:
+    """Whether a member is csv with a header of area_sector and area_category labels of an ICIO edition."""
+    return bool(_candidates(source))
+
+
+def _candidates(source: Source) -> list[str]:
+    return [name for name in source.names() if _is_icio(source, name)]
+
+
+def _is_icio(source: Source, name: str) -> bool:
+    labels = header(source, name)[1:]
+    if len(labels) < 2 or not _AREA.match(split_label(labels[0])[0]):
+        return False
+    return any(_final_label(label) is not None for label in labels)
+
+
+def _final_label(label: str) -> tuple[str, str] | None:
+    """Return (absorber, category) of a final-demand column; ``HFCE_AUS`` in the 2016 edition."""
+    first, rest = split_label(label)
+    if rest in FINAL and _AREA.match(first):
+        return first, STANDARD.get(rest, rest)
+    if first in FINAL and _AREA.match(rest):
+        return rest, STANDARD.get(first, first)
+    return None
+
+
+def read(
+    source: Source,
+    *,
+    year: int | None = None,
+    member: str | None = None,
+    value_added: str = "residual",
+    output: str = "published",
+    edition: str | None = None,
+    parents: Parents = "drop",
+) -> IcioTable:
+    """Read an OECD ICIO csv.
+
+    Parameters
+    ----------
+    source
+        A csv, or an archive of them (also an archive in an archive).
+    year, member
+        Which table of several; ``year`` is also compared with the year in the file name.
+    value_added
+        ``"residual"``: output less intermediate inputs (OECD's convention V B = u' for value added in trade);
+        ``"published"``: the row VA (VALU), with taxes less subsidies kept as another input.
+    output
+        ``"published"`` (column OUT, or row OUT in the 2016 edition) or ``"rows"`` (row sums).
+    edition
+        ``"2016"`` ... ``"2025"``; found from the sector codes by default. ``"other"`` reads the layout with sector
+        codes of no known edition.
+    parents
+        Extended tables hold CHN and MEX beside their parts with nothing in them: ``"drop"`` leaves them out (and
+        refuses the file if they are not empty), ``"keep"`` takes them as one more part of the country.
+
+    Returns
+    -------
+    IcioTable
+        In million USD at current basic prices. Parts (CN1, CN2, MX1, ...) stay apart as areas of CHN and MEX.
+
+    Raises
+    ------
+    ReaderError
+        Labels, cells or sums that are not those of an ICIO table.
+
+    References
+    ----------
+    OECD, Inter-Country Input-Output Tables, http://oe.cd/icio.
+    """
+    if parents not in get_args(Parents):
+        raise UnknownLabelError("parents option", parents, get_args(Parents))
+    name = choose_member(source, _candidates(source), year=year, member=member)
+    year = checked_year(source, name, year_in_name(name), year, "its name")
+    matrix = read_matrix(source, name)
+    layout = _layout(source, matrix)
+    labels = [split_label(matrix.columns[k]) for k in layout.industries]
+    edition = _edition(source, matrix, labels, edition)
+    blocks = _blocks(source, matrix, layout, labels)
+    blocks = _without_parents(source, blocks, parents)
+    provenance = Provenance(
+        source="OECD ICIO",
+        edition="" if edition == "other" else f"{edition} edition{' extended' if blocks.split else ''}",
+        files=(source.describe_file(name),),
+        reader="oecd",
+        licence="OECD terms and conditions, attribution required",
+        citation=f"OECD, Inter-Country Input-Output Tables, {edition} edition" if edition != "other" else "",
+        url="http://oe.cd/icio",
+    )
+    del matrix
+    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+
+
+def _layout(source: Source, matrix: TextMatrix) -> _Layout:
+    row_at = _positions(source, matrix, "row", matrix.rows)
+    column_at = _positions(source, matrix, "column", matrix.columns)
+    final = {c: f for c in matrix.columns if (f := _final_label(c)) is not None}
+    taxes = [r for r in matrix.rows if r == "TLS" or r.endswith("_TAXSUB")]
+    industry_rows = [r for r in matrix.rows if "_" in r and r not in taxes]
+    industries = [c for c in matrix.columns if "_" in c and c not in final]
+    _same_labels(source, matrix, industry_rows, industries)
+    tail = [c for c in matrix.columns if "_" not in c]
+    known = {"DISC", *OUTPUT_ROWS}
+    odd = [c for c in tail if c not in known]
+    if odd and len(tail) == 1:  # the name of the output column is not the same in all releases
+        known.add(tail[0])
+        odd = []
+    odd += [r for r in matrix.rows if "_" not in r and r not in {"TLS", *VALUE_ADDED, *OUTPUT_ROWS}]
+    found = [r for r in VALUE_ADDED if r in row_at]
+    if odd or len(found) != 1:
+        raise ReaderError(
+            explain(
+                f"{matrix.name}: rows and columns around the table are not those of an ICIO edition",
+                got=f"unknown {listing(odd)}" if odd else f"value-added rows: {listing(found) or 'none'}",
+                expected="rows TLS (or ..._TAXSUB), VA (or VALU), OUT (or OUTPUT); last column OUT, TOTAL or DISC",
+                do="the file is cut short or of an unknown edition",
+            ),
+            path=source.path,
+        )
+    outputs = [c for c in tail if c != "DISC"]
+    totals = [r for r in OUTPUT_ROWS if r in row_at]
+    return _Layout(
+        industries=[column_at[c] for c in industries],
+        final=[column_at[c] for c in final],
+        final_labels=list(final.values()),
+        output_column=column_at[outputs[0]] if outputs else None,
+        discrepancy=column_at.get("DISC"),
+        rows=[row_at[c] for c in industries],
+        taxes=[row_at[r] for r in taxes],
+        value_added=row_at[found[0]],
+        output_row=row_at[totals[0]] if totals else None,
+    )
+
+
+def _positions(source: Source, matrix: TextMatrix, kind: str, labels: tuple[str, ...]) -> dict[str, int]:
+    place: dict[str, int] = {}
+    double = [label for i, label in enumerate(labels) if place.setdefault(label, i) != i]
+    if double:
+        lines = [matrix.lines[i] for i, label in enumerate(labels) if label in double] if kind == "row" else []
+        raise ReaderError(
+            explain(
+                f"{matrix.name}: {kind} labels stand twice" + (f", lines {listing(lines)}" if lines else ""),
+                got=listing(repr(d) for d in double),
+                expected="each label once",
+                do="get the file from its publisher again",
+            ),
+            path=source.path,
+            line=lines[0] if lines else 1,
+        )
+    return place
+
+
+def _same_labels(source: Source, matrix: TextMatrix, rows: list[str], columns: list[str]) -> None:
+    only_rows, only_columns = set(rows) - set(columns), set(columns) - set(rows)
+    if only_rows or only_columns or not rows:
+        parts = []
+        if only_columns:
+            parts.append(f"{len(only_columns)} columns without a row: {listing(sorted(only_columns))}")
+        if only_rows:
+            parts.append(f"{len(only_rows)} rows without a column: {listing(sorted(map(repr, only_rows)))}")
+        raise ReaderError(
+            explain(
+                f"{matrix.name}: row and column labels differ",
+                got="; ".join(parts) or "no industry rows",
+                expected=f"the same {len(columns)} area_sector labels on both sides",
+                do="part of the table is missing or its labels are damaged; get it from its publisher again",
+            ),
+            path=source.path,
+        )
+
+
+def _edition(source: Source, matrix: TextMatrix, labels: list[tuple[str, str]], given: str | None) -> str:
+    from tiva.concordances import sectors
+
+    if given is not None:
+        if given not in {*EDITIONS, "other"}:
+            raise UnknownLabelError("edition", given, (*EDITIONS, "other"))
+        return given
+    codes = {sector for _, sector in labels}
+    for edition, scheme in EDITIONS.items():
+        known = {s.code for s in sectors(scheme)}
+        if edition == "2016":  # the letters after the digits vary between notes and files
+            if {_digits(c) for c in codes} <= {_digits(c) for c in known}:
+                return edition
+        elif codes <= known:
+            return edition
+    raise ReaderError(
+        explain(
+            f"{matrix.name}: sector codes of no known ICIO edition",
+            got=f"{len(codes)} sectors: {listing(sorted(codes))}",
+            expected=f"those of one of the editions {listing(EDITIONS, limit=9)}",
+            do="read it with edition='other' if the layout is otherwise that of an ICIO csv",
+        ),
+        path=source.path,
+    )
+
+
+def _digits(code: str) -> str:
+    match = _DIGITS_2016.match(code)
+    return match.group() if match else code
+
+
+def _blocks(source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tuple[str, str]]) -> Blocks:
+    require_no_empty(source, matrix, layout.rows, layout.industries + layout.final)
+    v, notes = matrix.values, []
+    z = _block(v, layout.rows, layout.industries)
+    f = _block(v, layout.rows, layout.final)
+    output: FloatArray | None = None
+    if layout.output_column is not None:
+        output = v[layout.rows, layout.output_column]
+    elif layout.output_row is not None:
+        output = v[layout.output_row, layout.industries]
+    if layout.discrepancy is not None:
+        disc = np.nan_to_num(v[layout.rows, layout.discrepancy])
+        notes.append(f"column DISC (statistical discrepancy) is in output only; sum of sizes {np.abs(disc).sum():.6g}")
+    va = v[layout.value_added, layout.industries]
+    for what, values in (("value added", va), ("output", output)):
+        if values is not None and np.isnan(values).any():
+            missing = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
+            raise ReaderError(
+                explain(f"{matrix.name}: empty cells in {what}", got=listing(missing), do="get the file again"),
+                path=source.path,
+            )
+    others = {}
+    if layout.taxes:
+        # blank is how some releases write 'not applicable' in the final-demand part of these rows
+        rows = np.nan_to_num(v[layout.taxes])
+        others[TAXES] = (rows[:, layout.industries].sum(axis=0), rows[:, layout.final].sum(axis=0))
+        if len(layout.taxes) > 1:
+            notes.append(f"{TAXES}: sum of {len(layout.taxes)} rows by taxing country")
+    elif matrix.rows[layout.value_added] == "VA+TAXSUB":
+        notes.append("this edition publishes value added and taxes less subsidies on products in one row")
+    split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
+    return Blocks(labels, z, layout.final_labels, f, va, output, others, split, tuple(notes))
+
+
+def _block(values: FloatArray, rows: list[int], columns: list[int]) -> FloatArray:
+    """Return a view where rows and columns are contiguous, else a copy."""
+    if rows == list(range(rows[0], rows[-1] + 1)) and columns == list(range(columns[0], columns[-1] + 1)):
+        return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return values[np.ix_(rows, columns)]
+
+
+def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:
+    countries = {c for c in blocks.split.values() if any(a == c for a, _ in blocks.labels)}
+    if not countries or parents == "keep":
+        return blocks
+    inside = np.array([a in countries for a, _ in blocks.labels])
+    sizes = {
+        "rows": np.abs(blocks.intermediate[inside]).sum() + np.abs(blocks.final[inside]).sum(),
+        "columns": np.abs(blocks.intermediate[:, inside]).sum(),
+        "output": 0.0 if blocks.output is None else np.abs(blocks.output[inside]).sum(),
+        "value added": 0.0 if blocks.value_added is None else np.abs(blocks.value_added[inside]).sum(),
+    }
+    full = {k: float(s) for k, s in sizes.items() if s}
+    if full:
+        raise ReaderError(
+            explain(
+                f"{source.name}: {listing(sorted(countries))} have parts of their own, but are not empty",
+                got=listing(f"{k} sum to {s:.6g}" for k, s in full.items()),
+                expected="zeros, with all flows in the parts (CN1, CN2, MX1, MX2)",
+                do="take them as one more part each with parents='keep', if that is what the file means",
+            ),
+            path=source.path,
+        )
+    left = np.flatnonzero(~inside)
+    note = f"empty rows and columns of {', '.join(sorted(countries))} left out; their flows are in the parts"
+    return Blocks(
+        labels=[label for label, out in zip(blocks.labels, inside, strict=True) if not out],
+        intermediate=blocks.intermediate[np.ix_(left, left)],
+        final_labels=blocks.final_labels,
+        final=blocks.final[left],
+        value_added=None if blocks.value_added is None else blocks.value_added[left],
+        output=None if blocks.output is None else blocks.output[left],
+        others={k: (row[left], final) for k, (row, final) in blocks.others.items()},
+        split=blocks.split,
+        notes=(*blocks.notes, note),
+    )
+
+
+READERS = (Reader("oecd", "OECD ICIO csv, editions 2016 to 2025, small and extended", recognise, read),)

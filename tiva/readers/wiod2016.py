@@ -1,0 +1,262 @@
+"""World Input-Output Tables, 2016 release (2000-2014, 43 countries and rest of world, 56 sectors).
+
+Four containers of the same table: xlsb (or xlsx), RData, Stata dta, and the csv that goes into R.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tiva.errors import MissingExtraError, ReaderError, explain, listing
+from tiva.readers._assemble import Blocks, assemble
+from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
+from tiva.readers._sheets import read_grid, workbook_texts, workbooks
+from tiva.readers._text import header
+from tiva.readers._wiod import (
+    ABROAD,
+    ADJUSTMENT,
+    CATEGORIES,
+    CITATION,
+    LICENCE,
+    MARGINS,
+    NON_RESIDENTS,
+    TAXES,
+    SheetLayout,
+    bottom_rows,
+    check_intermediate,
+    country,
+    sheet_blocks,
+)
+from tiva.readers.registry import Reader
+from tiva.readers.source import Source
+from tiva.table.icio_table import IcioTable
+from tiva.table.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LAYOUT = SheetLayout(
+    final=dict(zip(("c57", "c58", "c59", "c60", "c61"), CATEGORIES, strict=True)),
+    others={"r66": TAXES, "r67": ADJUSTMENT, "r68": ABROAD, "r69": NON_RESIDENTS, "r71": MARGINS},
+    value_added="r70",
+    output="r73",
+    intermediate="r65",
+)
+
+_TITLE = "Intercountry Input-Output Table"
+_COLUMNS = ["IndustryCode", "IndustryDescription", "Country", "RNr", "Year"]
+_FLOW = re.compile(r"v?([A-Z]{3})(\d+)\Z")
+_FIRST_FINAL = 57
+
+
+def recognise(source: Source) -> bool:
+    """Whether a member has the title, the variable names or the object name of the 2016 release."""
+    return bool(_candidates(source))
+
+
+def _candidates(source: Source) -> list[str]:
+    found = [n for n in workbooks(source) if _TITLE in workbook_texts(source, n)]
+    return found + [n for n in source.names() if n not in found and _kind(source, n) is not None]
+
+
+def _kind(source: Source, name: str) -> str | None:
+    head = source.head(name, 1 << 16)
+    if _is_rdata(head):
+        return "RData"
+    if b"vAUS1\0" in head and (head.startswith(b"<stata_dta>") or head[:1] in b"qrs"):
+        return "dta"
+    return "csv" if header(source, name)[:5] == _COLUMNS else None
+
+
+def _is_rdata(head: bytes) -> bool:
+    """Whether the beginning of a file is that of a (mostly compressed) R workspace."""
+    import bz2
+    import lzma
+    import zlib
+
+    start = head
+    try:
+        if head.startswith(b"\x1f\x8b"):
+            start = zlib.decompressobj(wbits=31).decompress(head, 64)
+        elif head.startswith(b"BZh"):
+            start = bz2.BZ2Decompressor().decompress(head, 64)
+        elif head.startswith(b"\xfd7zXZ"):
+            start = lzma.LZMADecompressor().decompress(head, 64)
+    except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
+        return False
+    return start.startswith((b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n"))
+
+
+def read(
+    source: Source,
+    *,
+    year: int | None = None,
+    member: str | None = None,
+    value_added: str = "residual",
+    output: str = "published",
+) -> IcioTable:
+    """Read a world table of the 2016 release.
+
+    Parameters
+    ----------
+    source
+        xlsb, xlsx, RData, dta or csv, or an archive of them.
+    year, member
+        Which table of several; ``year`` is also compared with the year in the file.
+    value_added
+        ``"residual"`` or ``"published"`` (row r70; taxes, adjustments and margins kept as other inputs).
+    output
+        ``"published"`` (last column) or ``"rows"``.
+
+    Returns
+    -------
+    IcioTable
+        In million USD at basic prices.
+
+    Raises
+    ------
+    ReaderError
+        The file is not a world table of this release, or is damaged.
+    MissingExtraError
+        RData without the library ``rdata``.
+
+    References
+    ----------
+    Timmer, Los, Stehrer and de Vries (2016), GGDC research memorandum 162; data doi:10.34894/PJ2M1C.
+    """
+    name = choose_member(source, _candidates(source), year=year, member=member)
+    if name in workbooks(source):
+        sheet, grid = read_grid(source, name)
+        found = int(sheet) if re.fullmatch(r"(19|20)\d\d", sheet.strip()) else None
+        blocks = sheet_blocks(source, name, grid, LAYOUT)
+    else:
+        frame = _frame(source, name)
+        found = _frame_year(source, name, frame)
+        blocks = _frame_blocks(source, name, frame)
+    checked_year(source, name, found, year or year_in_name(name), "its content")
+    year = checked_year(source, name, found if found is not None else year_in_name(name), year, "its content")
+    provenance = Provenance(
+        source="WIOD",
+        edition="2016 release",
+        files=(source.describe_file(name),),
+        reader="wiod2016",
+        licence=LICENCE,
+        citation=CITATION,
+        url="https://doi.org/10.34894/PJ2M1C",
+    )
+    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+
+
+def _frame(source: Source, name: str) -> pd.DataFrame:
+    import pandas as pd
+
+    kind = _kind(source, name)
+    content = source.read_bytes(name)
+    if kind == "RData":
+        return _rdata(source, name, content)
+    with parsing(source, name, f"a table of the 2016 release ({kind or 'unknown'})"):
+        if kind == "dta":
+            return pd.read_stata(io.BytesIO(content), convert_categoricals=False)
+        return pd.read_csv(io.BytesIO(content), keep_default_na=False, na_values=[""], low_memory=False)
+
+
+def _rdata(source: Source, name: str, content: bytes) -> pd.DataFrame:
+    import warnings
+
+    import pandas as pd
+
+    try:
+        import rdata
+    except ImportError as error:
+        raise MissingExtraError("rdata", "formats", "reading RData files") from error
+    with parsing(source, name, "an RData file"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        objects = rdata.read_rda(io.BytesIO(content))
+    frames = {k: v for k, v in objects.items() if isinstance(v, pd.DataFrame) and _COLUMNS[0] in v.columns}
+    if len(frames) != 1:
+        raise ReaderError(
+            explain(
+                f"{name}: not one world table among the objects",
+                got=listing(f"{k} ({type(v).__name__})" for k, v in objects.items()),
+                expected="one data frame (wiot) with the columns " + ", ".join(_COLUMNS),
+                do="save the table alone from R",
+            ),
+            path=source.path,
+        )
+    return frames.popitem()[1].reset_index(drop=True)
+
+
+def _frame_year(source: Source, name: str, frame: pd.DataFrame) -> int | None:
+    missing = [c for c in _COLUMNS if c not in frame.columns]
+    if missing:
+        raise ReaderError(
+            explain(f"{name}: columns are missing", got=listing(missing), expected=listing(_COLUMNS)), path=source.path
+        )
+    years = list(dict.fromkeys(frame["Year"].tolist()))
+    if len(years) != 1:
+        raise ReaderError(explain(f"{name}: more than one year", got=listing(years), do="keep one"), path=source.path)
+    with parsing(source, name, "a table with a year"):
+        return int(years[0])
+
+
+def _frame_blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
+    flows = {c: (m.group(1), int(m.group(2))) for c in frame.columns if (m := _FLOW.match(str(c)))}
+    final = [c for c, (_, k) in flows.items() if f"c{k}" in LAYOUT.final]
+    industries = [c for c, (_, k) in flows.items() if k < _FIRST_FINAL]
+    owners = [str(c).strip() for c in frame["Country"]]
+    with parsing(source, name, "a table with row numbers"):
+        row_numbers = [int(k) for k in frame["RNr"]]
+    inside = [i for i, c in enumerate(owners) if c != "TOT"]
+    at = {(owners[i], row_numbers[i]): i for i in inside}
+    odd = set(at) ^ {flows[c] for c in industries}
+    if odd or len(at) != len(inside) or not inside or not final:
+        raise ReaderError(
+            explain(
+                f"{name}: row and column labels differ",
+                got=listing(f"{c}{k}" for c, k in sorted(odd)) or f"{len(inside)} rows, {len(industries)} columns",
+                expected="the same country and sector numbers on both sides, and final demand",
+                do="part of the table is missing or its labels are damaged; get it again",
+            ),
+            path=source.path,
+        )
+    rows = [at[flows[c]] for c in industries]
+    values = _numbers(source, name, frame, [*industries, *final, *(["TOT"] if "TOT" in frame.columns else [])])
+    n, k = len(industries), len(final)
+    below = {f"r{row_numbers[i]}": values[i, : n + k] for i, c in enumerate(owners) if c == "TOT"}
+    others, va = bottom_rows(source, name, LAYOUT, below, n)
+    z = values[np.ix_(rows, range(n))]
+    check_intermediate(source, name, z, below.get(LAYOUT.intermediate), n)
+    codes = frame["IndustryCode"].tolist()
+    return Blocks(
+        labels=[(country(flows[c][0]), str(codes[r]).strip()) for c, r in zip(industries, rows, strict=True)],
+        intermediate=z,
+        final_labels=[(country(flows[c][0]), LAYOUT.final[f"c{flows[c][1]}"]) for c in final],
+        final=values[np.ix_(rows, range(n, n + k))],
+        value_added=va,
+        output=values[rows, n + k] if values.shape[1] > n + k else below.get(LAYOUT.output, np.zeros(0))[:n],
+        others=others,
+    )
+
+
+def _numbers(source: Source, name: str, frame: pd.DataFrame, columns: list[Any]) -> Any:
+    with parsing(source, name, "a table of numbers"):
+        values = np.ascontiguousarray(frame[columns].to_numpy(dtype=np.float64, na_value=np.nan))
+    if not np.isfinite(values).all():
+        i, k = (int(x) for x in np.argwhere(~np.isfinite(values))[0])
+        raise ReaderError(
+            explain(
+                f"{name}, row {i + 1}, column {columns[k]!r}: not a finite number",
+                got=str(values[i, k]),
+                do="get the file from its publisher again",
+            ),
+            path=source.path,
+            line=i + 1,
+        )
+    return values
+
+
+READERS = (Reader("wiod2016", "WIOD 2016 release: xlsb, xlsx, RData, dta, csv", recognise, read),)
