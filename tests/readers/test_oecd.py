@@ -58,7 +58,9 @@ def test_extended_table_keeps_the_parts_of_china_and_mexico() -> None:
     final = np.array(want["Y"])[live].reshape(len(live), 3, 6)[:, order]
     np.testing.assert_array_equal(table.final_demand, final)
     taxes = np.array(want["TLS_Y"]).reshape(3, 6)[order]
-    np.testing.assert_allclose(table.other_inputs[TAXES].final, taxes, atol=2e-3)
+    final_taxes = table.other_inputs[TAXES].final
+    assert final_taxes is not None
+    np.testing.assert_allclose(final_taxes, taxes, atol=2e-3)
     assert any("CHN, MEX left out" in note for note in table.provenance.notes)
 
 
@@ -167,7 +169,10 @@ BAD = {
     "empty cell": (lambda t: t.replace(",23.5,", ",,", 1), r"empty cells in the table\n  got: line 2, column 'AUS_C10"),
     "duplicate row": (lambda t: t.replace("\nUSA_A01_02,", "\nAUS_A01_02,"), r"row labels stand twice, lines 2, 4"),
     "duplicate column": (lambda t: t.replace(",USA_A01_02,", ",AUS_A01_02,", 1), "column labels stand twice"),
-    "unknown edition": (lambda t: t.replace("C10T12", "Q99"), r"sector codes of no known ICIO edition\n  got: 2 sectors"),
+    "unknown edition": (
+        lambda t: t.replace("C10T12", "Q99"),
+        r"sector codes of no known ICIO edition\n  got: 2 sectors",
+    ),
     "no value added": (lambda t: t.replace("\nVA,", "\nXX,"), "unknown XX"),
     "final demand of a country missing": (lambda t: t.replace("ROW_", "WXD_", 2), "row and column labels differ"),
     "lost decimal points": (lambda t: t.replace(".5,", "5,"), "rows do not add up to output"),
@@ -192,7 +197,9 @@ def test_html_page_instead_of_a_table(tmp_path: Path) -> None:
 
 
 def test_wrong_year_of_a_file() -> None:
-    with pytest.raises(ReaderError, match=r"not of the year asked for\n  got: 2020, according to its name\n  expected: 2019"):
+    with pytest.raises(
+        ReaderError, match=r"not of the year asked for\n  got: 2020, according to its name\n  expected: 2019"
+    ):
         tiva.read(fixture(SMALL), year=2019)
 
 
