@@ -47,7 +47,7 @@ def run(size: str, path: Path, repeats: int, wanted: str) -> list[dict[str, obje
     for row in ROWS:
         if wanted.lower() not in row.name.lower():
             continue
-        work = partial(row.work, table)
+        work = partial(row.work, row.prepare(table))
         memory = peak_matrices(work, table.n)
         ratio, base = time_ratio(work, baseline, repeats)
         results.append(

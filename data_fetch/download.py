@@ -30,6 +30,8 @@ RETRIES = 4
 CHUNK = 1 << 18
 """Bytes read at a time."""
 
+_BAD_REQUEST, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
+
 Progress = Callable[[int, int | None], None]
 """Called with the bytes here so far and in all (``None``: the server does not say)."""
 
@@ -58,8 +60,6 @@ class ResumingDownloader:
     ----------
     part
         Where unfinished bytes are kept.
-    binary
-        Whether the file must not be a web page (archives, workbooks).
     referer
         Page on which a person would click the address.
     progress
@@ -82,7 +82,7 @@ class ResumingDownloader:
         self.progress = progress
         self.read_timeout = read_timeout
 
-    def __call__(self, url: str, output_file: str, pooch: Any, check_only: bool = False) -> None:
+    def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
         """Fetch ``url`` whole into ``output_file``; pooch calls this again after a failure.
 
         Raises
@@ -185,12 +185,10 @@ def _is_of_requests(error: OSError) -> bool:
 
 def _refuse(url: str, response: requests.Response) -> None:
     """Raise for answers that are not the file: permanent ones as refusals, passing ones for another attempt."""
-    import requests
-
     status = response.status_code
-    if status == requests.codes.too_many_requests or status >= requests.codes.internal_server_error:
+    if status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR:
         response.raise_for_status()
-    if status >= requests.codes.bad_request:
+    if status >= _BAD_REQUEST:
         raise RefusedError(url, f"HTTP status {status} {response.reason}")
 
 

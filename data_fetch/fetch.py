@@ -82,8 +82,19 @@ class Fetcher:
             No address gave it out.
         """
         path = self.store.path(dataset.name, entry.name)
-        if not refresh and self._is_here(dataset, entry):
+        if not refresh and path.exists() and self._is_recorded(dataset, entry):
             return path
+        if refresh or not path.exists():
+            self._refuse_what_needs_a_network_or_a_person(dataset, entry, path)
+        with self.store.lock(dataset.name, entry.name):
+            if refresh or not path.exists():
+                self._download(dataset, entry)
+            elif not self._is_recorded(dataset, entry):
+                found = verify(path, entry, dataset)
+                self._keep_record(dataset, entry, path, found["sha256"], "found in the folder")
+        return path
+
+    def _refuse_what_needs_a_network_or_a_person(self, dataset: Dataset, entry: FileEntry, path: Path) -> None:
         if self.offline:
             raise OfflineError(
                 explain(
@@ -94,21 +105,18 @@ class Fetcher:
             )
         if all(address.method == "manual" for address in entry.addresses):
             raise by_hand(dataset, (entry,), self.store)
-        with self.store.lock(dataset.name, entry.name):
-            if not refresh and self._is_here(dataset, entry):
-                return path
-            self._download(dataset, entry)
-        return path
 
-    def _is_here(self, dataset: Dataset, entry: FileEntry) -> bool:
+    def _is_recorded(self, dataset: Dataset, entry: FileEntry) -> bool:
+        """Whether the file here is the recorded one, by size.
+
+        Raises
+        ------
+        ChecksumError
+            It has another size than when it came.
+        """
         path = self.store.path(dataset.name, entry.name)
-        if not path.exists():
-            return False
         record = self.store.record(dataset.name, entry.name)
-        if record is None:
-            found = verify(path, entry, dataset)
-            self._keep_record(dataset, entry, path, found["sha256"], "found in the folder")
-        elif record.size != path.stat().st_size:
+        if record is not None and record.size != path.stat().st_size:
             raise ChecksumError(
                 explain(
                     f"{path} was changed after it was fetched",
@@ -117,7 +125,7 @@ class Fetcher:
                     do="delete it and fetch it again",
                 )
             )
-        return True
+        return record is not None
 
     def _download(self, dataset: Dataset, entry: FileEntry) -> None:
         failures: list[FetchError | ChecksumError] = []

@@ -8,13 +8,20 @@ import pytest
 import tiva
 
 PUBLIC = {
+    "BandShares",
+    "BandedModel",
+    "BandedTable",
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
     "__version__",
     "decompose",
     "example",
+    "example_margins",
+    "prepare_margins",
     "read",
+    "read_margins",
+    "split_by_size",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

@@ -11,6 +11,12 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.bands.example import example_margins
+    from tiva.bands.margins import read_margins
+    from tiva.bands.model import BandedModel
+    from tiva.bands.prepare import prepare_margins
+    from tiva.bands.shares import BandShares
+    from tiva.bands.split import BandedTable, split_by_size
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.readers.registry import read
@@ -18,15 +24,37 @@ if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
+    "BandShares": "tiva.bands.shares",
+    "BandedModel": "tiva.bands.model",
+    "BandedTable": "tiva.bands.split",
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
     "decompose": "tiva.router",
     "example": "tiva.examples",
+    "example_margins": "tiva.bands.example",
+    "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
+    "read_margins": "tiva.bands.margins",
+    "split_by_size": "tiva.bands.split",
 }
 
-__all__ = ["IcioTable", "LeontiefModel", "OtherInput", "__version__", "decompose", "example", "read"]
+__all__ = [
+    "BandShares",
+    "BandedModel",
+    "BandedTable",
+    "IcioTable",
+    "LeontiefModel",
+    "OtherInput",
+    "__version__",
+    "decompose",
+    "example",
+    "example_margins",
+    "prepare_margins",
+    "read",
+    "read_margins",
+    "split_by_size",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -185,6 +185,19 @@ class OutputError(TivaError, OSError):
     """A result that cannot be written where it was asked for."""
 
 
+class OutputLockedError(OutputError):
+    """Another run works on the same output folder."""
+
+
+class PlanError(UsageError):
+    """A batch plan that is refused; ``problems`` has one ``line:column: message`` each, ``path`` is the plan."""
+
+    def __init__(self, message: str, *, path: str | Path | None = None, problems: Sequence[str] = ()) -> None:
+        self.path = None if path is None else str(path)
+        self.problems = tuple(problems)
+        super().__init__(message)
+
+
 class ChecksumError(TivaError, OSError):
     """A file whose content is not what the catalogue says."""
 
@@ -215,6 +228,10 @@ class BalanceWarning(TivaWarning):
     """Given output, value added and flows contradict each other."""
 
 
+class MarginConflictWarning(TivaWarning):
+    """Published margins by band contradict each other or the table and were moved."""
+
+
 class PartialGroupWarning(TivaWarning):
     """A country group has members that the table does not show on their own."""
 
@@ -225,3 +242,11 @@ class ReissuedFileWarning(TivaWarning):
 
 class NegativeValueAddedWarning(TivaWarning):
     """Value added is negative in some country-sectors."""
+
+
+class PartialResultsWarning(TivaWarning):
+    """A result folder holds fewer results than its plan asks for."""
+
+
+class BackendFallbackWarning(TivaWarning):
+    """An array library or device that was asked for cannot be used; NumPy computes instead."""

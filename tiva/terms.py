@@ -135,7 +135,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 @cache
 def terms() -> tuple[Term, ...]:
     """Return every term of the catalogue."""
-    return tuple(Term(**row) for row in _rows("terms.csv"))
+    return tuple(Term(**row) for name in ("terms.csv", "size_indicators.csv") for row in _rows(name))
 
 
 @cache

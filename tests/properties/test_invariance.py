@@ -14,7 +14,7 @@ from tiva.terms import find_method, methods
 ROUNDING = 1e-9
 """The same numbers in another order through a linear solve, relative to gross exports."""
 
-ADDITIVE = [row for row in methods() if row.additive]
+ADDITIVE = [row for row in methods() if row.additive and row.partition]
 
 IDS = [row.describe() for row in ADDITIVE]
 

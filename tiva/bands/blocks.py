@@ -83,7 +83,14 @@ def _refuse_gap(country: str, what: str, gap: FloatArray, output: FloatArray) ->
         )
 
 
-def fit_domestic_block(banded: BandedTable, country: str, prior: ArrayLike) -> FloatArray:
+def fit_domestic_block(
+    banded: BandedTable,
+    country: str,
+    prior: ArrayLike,
+    *,
+    tolerance: float = FIT_TOLERANCE,
+    rounds: int = FIT_ROUNDS,
+) -> FloatArray:
     """Fit domestic flows between bands to the table and the margins, as close to a prior as possible.
 
     Parameters
@@ -95,6 +102,11 @@ def fit_domestic_block(banded: BandedTable, country: str, prior: ArrayLike) -> F
     prior
         Shape (R_c, R_c), or (bands, bands): relative weights, not negative. A small matrix holds for every pair of
         sectors, in the order of the country's bands; country-sectors that are not split weigh one.
+    tolerance
+        Gap, relative to the largest total, at which the fit stops; above 1e-8 the result is for a look only, and
+        :func:`split_by_size` refuses it.
+    rounds
+        Rounds before the fit is given up.
 
     Returns
     -------
@@ -128,7 +140,17 @@ def fit_domestic_block(banded: BandedTable, country: str, prior: ArrayLike) -> F
     separable = domestic_flows(banded, banded.countries.index(country))
     local = np.concatenate(([0], np.cumsum(np.diff(banded.split.start)[members])))
     cells = banded.source.intermediate[np.ix_(members, members)]
-    return _fitted(weights * separable, separable.sum(axis=1), separable.sum(axis=0), cells, local, country)
+    totals = (separable.sum(axis=1), separable.sum(axis=0), cells)
+    flows, gap = _fitted(weights * separable, totals, local, tolerance, rounds)
+    if not gap <= tolerance:
+        raise ConvergenceError(
+            explain(
+                f"domestic block of {country} cannot be fitted to the table and the margins",
+                got=f"a gap of {gap:.1e} of the largest total after {rounds} rounds",
+                do="look for zeros in the prior that leave a total without a cell",
+            )
+        )
+    return flows
 
 
 def _by_row(weights: FloatArray, band: IntArray) -> FloatArray:
@@ -139,26 +161,27 @@ def _by_row(weights: FloatArray, band: IntArray) -> FloatArray:
 
 
 def _fitted(
-    flows: FloatArray, rows: FloatArray, columns: FloatArray, cells: FloatArray, local: IntArray, country: str
-) -> FloatArray:
+    flows: FloatArray,
+    totals: tuple[FloatArray, FloatArray, FloatArray],
+    local: IntArray,
+    tolerance: float,
+    rounds: int,
+) -> tuple[FloatArray, float]:
+    """Scale flows to row, column and cell totals in turn; return them with the largest relative gap left."""
+    rows, columns, cells = totals
     segment = segment_of_rows(local)
     scale = max(float(np.abs(columns).max(initial=0.0)), np.finfo(float).tiny)
-    for _ in range(FIT_ROUNDS):
+    gap = np.inf
+    for _ in range(rounds):
         sums = segment_sums(local, np.ascontiguousarray(segment_sums(local, flows).T)).T
+        gap = max(np.abs(sums - cells).max(), np.abs(flows.sum(axis=1) - rows).max())
+        gap = max(gap, np.abs(flows.sum(axis=0) - columns).max()) / scale
+        if gap <= tolerance:
+            break
         flows = flows * _scaled(cells, sums)[np.ix_(segment, segment)]
         flows *= _scaled(rows, flows.sum(axis=1))[:, None]
         flows *= _scaled(columns, flows.sum(axis=0))
-        sums = segment_sums(local, np.ascontiguousarray(segment_sums(local, flows).T)).T
-        gap = max(np.abs(sums - cells).max(), np.abs(flows.sum(axis=1) - rows).max())
-        if gap <= FIT_TOLERANCE * scale:
-            return flows
-    raise ConvergenceError(
-        explain(
-            f"domestic block of {country} cannot be fitted to the table and the margins",
-            got=f"a gap of {gap / scale:.1e} of the largest total after {FIT_ROUNDS} rounds",
-            do="look for zeros in the prior that leave a total without a cell",
-        )
-    )
+    return flows, float(gap)
 
 
 def _scaled(target: FloatArray, current: FloatArray) -> FloatArray:

@@ -1,7 +1,7 @@
 """How each country-sector splits into its bands: what follows from the margins, and whether it can be.
 
-The two-market separable split starts from the margins of band a of country-sector i: shares in output ``s``, value added ``alpha``,
-imported inputs ``m``, exports ``e`` and, where known, domestic sales to producers ``h^Z``. Then
+The two-market separable split starts from the shares of band a of country-sector i in output ``s``, value added
+``alpha``, imported inputs ``m``, exports ``e`` and, where known, domestic sales to producers ``h^Z``. Then
 
 * domestic inputs are the residual of each band's column, ``d = (s x - alpha va - m M) / D``;
 * home sales are the residual of each band's row, ``h = (s x - e E) / H``;

@@ -66,9 +66,8 @@ class Feasibility:
     def describe(self, violation: Violation) -> str:
         """Return one violation as a sentence."""
         where = self.row_labels[violation.row] if self.row_labels else f"row {violation.row}"
-        return (
-            f"{violation.condition} {where}: {violation.text} by {violation.amount:.6g} (output {violation.output:.6g})"
-        )
+        amounts = f"by {violation.amount:.6g} (output {violation.output:.6g})"
+        return f"{violation.condition} {where}: {violation.text} {amounts}"
 
     @property
     def notes(self) -> tuple[str, ...]:

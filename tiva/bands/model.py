@@ -58,8 +58,15 @@ class BandedModel:
 
     Examples
     --------
-    >>> model = banded.model()                                           # doctest: +SKIP
-    >>> model.value_added_by_origin.sum(axis=0)                          # doctest: +SKIP
+    >>> import tiva
+    >>> table = tiva.example()
+    >>> margins = {"MEX": {table.sectors[0]: {"output": [0.4, 0.6], "exports": [0.2, 0.8]}}}
+    >>> shares = tiva.BandShares.from_dicts(table, margins, bands={"MEX": ("small", "large")})
+    >>> model = tiva.split_by_size(table, shares).model()
+    >>> model.bands
+    ('small', 'large', 'all')
+    >>> len(model.output) == len(table.output) + 1
+    True
     """
 
     def __init__(
@@ -73,8 +80,8 @@ class BandedModel:
         self.banded = banded
         self.table = banded.source
         self.unit = banded.unit if satellite is None else (satellite_unit or "unit of the satellite")
-        self._groups = dict(groups or {})
-        self.countries, self._block_of_country = assign("country", banded.countries, self._groups)
+        self.groups = dict(groups or {})
+        self.countries, self._block_of_country = assign("country", banded.countries, self.groups)
         self.sectors = banded.sectors
         self.bands = banded.bands
         self._order_rows()
@@ -256,18 +263,26 @@ class BandedModel:
     @cached_property
     def inverse_diagonal_blocks(self) -> list[FloatArray]:
         """G blocks B_ss = L_ss (I + E Q_ss M L_ss), each (R_s, R_s)."""
-        # Block-diagonal operators act on each block alone: one narrow stack of identities serves all blocks.
-        widths = np.diff(self.offsets)
-        unit = np.zeros((len(self.segment), int(widths.max())))
-        rows = np.arange(len(self.segment))
-        unit[rows, rows - self.offsets[self.row_country]] = 1.0
-        needs = self._imported(self.local.inverse(unit))
-        for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
-            needs[a:b] = response @ needs[a:b]
-        stack = self.local.inverse(unit + spread(self.export_share, self.segment, needs))
+        stack = self.apply_inverse_diagonal(self._stacked_units())
         return [
             np.ascontiguousarray(stack[a:b, : b - a]) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
         ]
+
+    @cached_property
+    def local_inverse_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of the blocks L_ss."""
+        rows = np.arange(len(self.segment))
+        if len(self.countries) == len(self.banded.countries):
+            return np.asarray(1.0 + self.local.home.same_sector()[rows, rows - self.start[self.segment]])
+        unit = self._stacked_units()
+        return np.asarray(self.local.inverse(unit)[rows, rows - self.offsets[self.row_country]])
+
+    def _stacked_units(self) -> FloatArray:
+        """Return (R, largest block) with an identity on each block: block-diagonal operators act on each alone."""
+        unit = np.zeros((len(self.segment), int(np.diff(self.offsets).max())))
+        rows = np.arange(len(self.segment))
+        unit[rows, rows - self.offsets[self.row_country]] = 1.0
+        return unit
 
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
@@ -320,6 +335,27 @@ class BandedModel:
             sales[a:b] = block @ needs[a:b]
         return np.asarray(right - spread(self.export_share, self.segment, sales))
 
+    def apply_inverse_diagonal(self, right: FloatArray) -> FloatArray:
+        """Return blockdiag(B_ss) right, for right (R,) or (R, k): ``B_ss = L_ss (I + E Q_ss M L_ss)``."""
+        local = self.local.inverse(right)
+        needs = self._imported(local)
+        for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
+            needs[a:b] = response @ needs[a:b]
+        return local + self.local.inverse(spread(self.export_share, self.segment, needs))
+
+    def expect_inverse(self) -> None:
+        """Say that products with all blocks of B will be needed (:meth:`apply_inverse_crosswise`)."""
+        self.trade_system.expect_inverse()
+
+    def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (R, G) with B_rs right_s[:, r] on block r and column s; needs all of F^-1, never all of B."""
+        local = self.local.inverse(right)
+        sales = self.trade_system.response_crosswise(self._imported(local))
+        crossed = self.local.inverse(spread(self.export_share, self.segment, sales))
+        rows = np.arange(len(local))
+        crossed[rows, self.row_country] += local[rows, self.row_country]
+        return crossed
+
     def domestic(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(A_ss) right."""
         return self.local.deliveries(right)
@@ -327,6 +363,11 @@ class BandedModel:
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
         return spread(self.export_share, self.segment, self.local.between.apply(self._imported(right)))
+
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (R,) or (k, R)."""
+        sold = collapse_columns(self.export_share, self.start, left)
+        return spread_columns(self.import_intensity, self.segment, self.local.between.apply_transpose(sold))
 
     def _imported(self, right: FloatArray) -> FloatArray:
         return collapse(self.import_intensity, self.start, right)
@@ -392,7 +433,7 @@ class BandedModel:
             raise UnknownLabelError("country", country, self.banded.countries)
         unit = None if self._satellite is None else self.unit
         changed = BandedModel(
-            self.banded.with_shares(shares), satellite=self._satellite, satellite_unit=unit, groups=self._groups
+            self.banded.with_shares(shares), satellite=self._satellite, satellite_unit=unit, groups=self.groups
         )
         changed.__dict__["flows"] = self.flows
         block = int(self._block_of_country[self.banded.countries.index(country)])

@@ -172,6 +172,7 @@ def reconcile_cell(
         sums: FloatArray = np.repeat(np.eye(len(block)), len(margins.output), axis=1)
         solved = _nearest(start, scale, bounds, limit, sums)
         for name, share in zip(block, np.split(solved, len(block)), strict=True):
+            share = np.where((share < 0.0) & (share > -FEASIBLE), 0.0, share)
             values[name] = share / share.sum()
     after = CellMargins(**values)
     flows = {
@@ -228,7 +229,9 @@ def _inequalities(block: list[str], values: dict[str, FloatArray], totals: CellT
             continue
         rows.append(np.hstack([bound[n] * np.eye(k) for n in block]))
         fixed = [bound[n] * values[n] for n in bound if n not in block and n in values]
-        limits.append(SLACK * values["output"] - np.sum(fixed, axis=0) if fixed else SLACK * values["output"])
+        room = max(sum(bound[n] for n in bound if n in values), 0.0)
+        slack = min(SLACK, 0.5 * room) * values["output"]
+        limits.append(slack - np.sum(fixed, axis=0) if fixed else slack)
     return np.vstack(rows), np.concatenate(limits)
 
 

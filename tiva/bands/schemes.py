@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tiva.errors import MarginError, ReaderError, explain
+from tiva.errors import MarginError, MissingFileError, ReaderError, explain
 
 COLUMNS = ("band_scheme", "band", "order", "lower", "upper", "unit", "notes")
 
@@ -122,12 +122,14 @@ def read_rows(path: str | Path) -> list[Row]:
 
     Raises
     ------
+    MissingFileError
+        No such file.
     ReaderError
-        No such file, no header, or a row with more cells than columns.
+        No header, or a row with more cells than columns.
     """
     path = Path(path)
     if not path.is_file():
-        raise ReaderError(explain(f"no such file: {path}"), path=path)
+        raise MissingFileError(explain(f"no such file: {path}"), path=path)
     rows = []
     with path.open(encoding="utf-8-sig", newline="") as stream:
         reader = csv.reader(stream)

@@ -152,7 +152,9 @@ class BandShares:
         object.__setattr__(self, "standard_error", MappingProxyType({m: _own(a) for m, a in errors.items()}))
         if self.employment is not None:
             object.__setattr__(self, "employment", _own(self.employment))
-        arrays = {"row_band": self.row_band, **{m: getattr(self, m) for m in MARGINS}, **status, **errors}
+        arrays = {"row_band": self.row_band, **{m: getattr(self, m) for m in MARGINS}}
+        arrays |= {f"status of {m}": a for m, a in status.items()}
+        arrays |= {f"standard_error of {m}": a for m, a in errors.items()}
         for name, array in arrays.items():
             if array.shape != (rows,):
                 raise BandShareError(

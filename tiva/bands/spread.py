@@ -40,12 +40,14 @@ class Distribution:
     source: str
 
 
-def distribution(group: Sequence[Fact], scheme: BandScheme, log: list[LogRecord]) -> Distribution | None:
+def distribution(
+    group: Sequence[Fact], scheme: BandScheme, log: list[LogRecord], prior: FloatArray | None = None
+) -> Distribution | None:
     """Return the shares that one group of facts gives, or ``None`` if it gives none.
 
-    One hidden band is the total less the others (``derived``). Several hidden bands share what is left in equal parts
-    (``assumed``). A band ``UNKNOWN`` is spread over the bands in proportion to them. A band without a row has no
-    part in the total where the others sum to it.
+    One hidden band is the total less the others (``derived``). Several hidden bands share what is left in proportion
+    to ``prior`` (``imputed``), or in equal parts without one (``assumed``). A band ``UNKNOWN`` is spread over the
+    bands in proportion to them. A band without a row has no part in the total where the others sum to it.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ def distribution(group: Sequence[Fact], scheme: BandScheme, log: list[LogRecord]
         Their band scheme, K bands.
     log
         Receives what was done.
+    prior
+        (K,) output or employment shares, for several hidden bands.
     """
     first = group[0]
     by_band = {f.band: f for f in group}
@@ -73,9 +77,14 @@ def distribution(group: Sequence[Fact], scheme: BandScheme, log: list[LogRecord]
             note("confidential", "hidden bands and no total: the distribution is not used")
             return None
         rest = max(total - math.fsum(share) - unknown, 0.0)  # within the tolerance of the published sum
-        share[hidden] = rest / len(hidden)
-        status[hidden] = Status.DERIVED if len(hidden) == 1 else Status.ASSUMED
-        how = "recovered as total less the others" if len(hidden) == 1 else "what is left shared in equal parts"
+        use = prior is not None and float(prior[hidden].sum()) > 0.0
+        weight = prior[hidden] / prior[hidden].sum() if use and prior is not None else 1.0 / len(hidden)
+        share[hidden] = rest * weight
+        if len(hidden) == 1:
+            how = "recovered as total less the others"
+        else:
+            status[hidden] = Status.IMPUTED if use else Status.ASSUMED
+            how = "what is left shared " + ("like output or employment" if use else "in equal parts")
         note("confidential", f"hidden bands {', '.join(scheme.labels[k] for k in hidden)}: {how}")
     summed = math.fsum(share)
     if summed <= 0.0 or (share < 0.0).any():
@@ -110,6 +119,7 @@ def fit_groups(
     totals: FloatArray,
     fixed: NDArray[np.bool_],
     groups: Sequence[tuple[IntArray, FloatArray]],
+    caps: FloatArray | None = None,
 ) -> FloatArray:
     r"""Spread band shares of groups of sectors over the sectors by iterative proportional fitting.
 
@@ -126,6 +136,9 @@ def fit_groups(
         Shape (N,), sectors that keep their shares.
     groups
         Pairs of sector positions and (K,) shares of the group.
+    caps
+        Shape (N, K), largest possible shares (exports within output), or infinity. A row is then brought to sum one by
+        min(cap, factor times share); where no cap binds this is plain proportional fitting.
 
     Returns
     -------
@@ -151,13 +164,29 @@ def fit_groups(
             worst = max(worst, float(np.abs(now - target).max() / whole))
             factor = np.divide(np.maximum(target, 0.0), now, out=np.zeros_like(now), where=now > 0.0)
             p[free] *= factor
-            sums = p[free].sum(axis=1, keepdims=True)
-            if (sums <= 0.0).any():
+            if (p[free].sum(axis=1) <= 0.0).any():
                 raise MarginError(explain("a group leaves a sector without any band"))
-            p[free] /= sums
+            p[free] = _to_one(p[free], None if caps is None else caps[free])
         if worst <= FITTED:
             return p
     raise MarginError(explain("groups of sectors contradict each other", got=f"band totals off by {worst:.3g}"))
+
+
+def _to_one(share: FloatArray, caps: FloatArray | None) -> FloatArray:
+    """Scale rows to sum one, none above its cap; rows whose caps sum to less than one are scaled freely."""
+    scaled: FloatArray = share / share.sum(axis=1, keepdims=True)
+    if caps is None or (scaled <= caps).all():
+        return scaled
+    binding = np.zeros(share.shape, dtype=bool)
+    able = caps.sum(axis=1) >= 1.0
+    for _ in range(share.shape[1]):
+        binding |= (scaled > caps) & able[:, None]
+        rest = 1.0 - np.where(binding, caps, 0.0).sum(axis=1, keepdims=True)
+        weight = np.where(binding, 0.0, share)
+        whole = weight.sum(axis=1, keepdims=True)
+        factor = np.divide(rest, whole, out=np.zeros_like(whole), where=whole > 0.0)
+        scaled = np.where(binding, caps, weight * factor)
+    return scaled
 
 
 def allocate_traders(

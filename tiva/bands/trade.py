@@ -94,6 +94,14 @@ class TradeSystem(ABC):
     def response_blocks(self) -> Sequence[FloatArray]:
         """G diagonal blocks of Q."""
 
+    @abstractmethod
+    def response_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (n, G) with Q_rs right_s[:, r] on block r and column s, for right (n, G)."""
+
+    @abstractmethod
+    def expect_inverse(self) -> None:
+        """Say that all of F^-1 will be needed."""
+
     def inverse_columns(self, block: int) -> FloatArray:
         """Return the columns of F^-1 of one block, (n, N_s)."""
         a, b = self.trade.spans[block]
@@ -116,7 +124,7 @@ class TradeSystem(ABC):
     def feedback_blocks(self) -> list[FloatArray]:
         """G blocks Q_ss (F^-1_ss)^-1: what undoes the feedback of a block's own exports on itself."""
         return [
-            np.linalg.solve(inverse.T, response.T).T
+            np.asarray(np.linalg.solve(inverse.T, response.T).T, dtype=np.float64)
             for inverse, response in zip(self.inverse_blocks, self.response_blocks, strict=True)
         ]
 
@@ -151,24 +159,62 @@ class FactoredTrade(TradeSystem):
         return self._factor.solve_transpose(left)
 
     @cached_property
+    def inverse(self) -> FloatArray:
+        """F^-1 itself, (n, n): only for what crosses all blocks."""
+        return self._factor.inverse()
+
+    def expect_inverse(self) -> None:
+        """Make F^-1 now, so that its diagonal blocks are cut from it."""
+        _ = self.inverse
+
+    @cached_property
     def inverse_blocks(self) -> Sequence[FloatArray]:
         """G diagonal blocks of F^-1, from the two triangles of the LU factors."""
+        if "inverse" in self.__dict__:
+            return [self.inverse[a:b, a:b] for a, b in self.trade.spans]
         return self._factor.diagonal_blocks(self.trade.offsets)
 
     @cached_property
     def response_blocks(self) -> Sequence[FloatArray]:
         """G diagonal blocks of Q, from ``P_s Q_ss = F^-1_ss - I``; solved for where P_s is nearly singular."""
-        return [self._response(s, p) for s, p in enumerate(self.propagation)]
+        blocks: list[FloatArray] = []
+        for s, (a, b) in enumerate(self.trade.spans):
+            factors = self._propagation_factors[s]
+            if factors is None:
+                blocks.append(np.ascontiguousarray(self.response_rows(s)[:, a:b]))
+            else:
+                blocks.append(_divided(factors, self.inverse_blocks[s] - np.eye(b - a)))
+        return blocks
 
-    def _response(self, block: int, propagation: FloatArray) -> FloatArray:
-        norm = float(np.abs(propagation).sum(axis=0).max())
-        factors, pivots, info = lapack.dgetrf(propagation)
-        condition = lapack.dgecon(factors, norm)[0] if info == 0 else 0.0
-        if condition < MIN_BLOCK_CONDITION:
-            a, b = self.trade.spans[block]
-            return np.ascontiguousarray(self.response_rows(block)[:, a:b])
-        change = self.inverse_blocks[block] - np.eye(len(propagation))
-        return np.asarray(lapack.dgetrs(factors, pivots, change)[0])
+    def response_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (n, G) with Q_rs right_s[:, r] on block r and column s, from ``P_r Q_rs = F^-1_rs - I_rs``."""
+        out = np.empty_like(right)
+        starts = self.trade.offsets[:-1]
+        for r, (a, b) in enumerate(self.trade.spans):
+            factors = self._propagation_factors[r]
+            if factors is None:
+                out[a:b] = np.add.reduceat(self.response_rows(r) * right[:, r], starts, axis=1)
+                continue
+            crossed = np.add.reduceat(self.inverse[a:b] * right[:, r], starts, axis=1)
+            crossed[:, r] -= right[a:b, r]
+            out[a:b] = _divided(factors, crossed)
+        return out
+
+    @cached_property
+    def _propagation_factors(self) -> list[tuple[FloatArray, IntArray] | None]:
+        """LU factors of each P_s, ``None`` where it is nearly singular."""
+        return [_factors(block) for block in self.propagation]
+
+
+def _factors(matrix: FloatArray) -> tuple[FloatArray, IntArray] | None:
+    norm = float(np.abs(matrix).sum(axis=0).max())
+    factors, pivots, info = lapack.dgetrf(matrix)
+    condition = lapack.dgecon(factors, norm)[0] if info == 0 else 0.0
+    return None if condition < MIN_BLOCK_CONDITION else (factors, pivots)
+
+
+def _divided(factors: tuple[FloatArray, IntArray], right: FloatArray) -> FloatArray:
+    return np.asarray(lapack.dgetrs(*factors, right)[0])
 
 
 class UpdatedTrade(TradeSystem):
@@ -214,6 +260,18 @@ class UpdatedTrade(TradeSystem):
     def response_blocks(self) -> Sequence[FloatArray]:
         """G diagonal blocks of Q_new = Q + A^F F^-1_.s K Q_s."""
         return self._updated(self._base.response_blocks, self._moved)
+
+    def response_crosswise(self, right: FloatArray) -> FloatArray:
+        """Return (n, G) with Q_rs right_s[:, r] on block r and column s."""
+        out = self._base.response_crosswise(right)
+        inner = self._core @ self._rows
+        for r, (a, b) in enumerate(self.trade.spans):
+            out[a:b] += self._moved[a:b] @ np.add.reduceat(inner * right[:, r], self.trade.offsets[:-1], axis=1)
+        return out
+
+    def expect_inverse(self) -> None:
+        """Pass on to the system before the change."""
+        self._base.expect_inverse()
 
     def _updated(self, blocks: Sequence[FloatArray], columns: FloatArray) -> list[FloatArray]:
         return [

@@ -108,3 +108,45 @@ def wwz(model: Operators) -> Terms:
         terms[f"{prefix}va_int"] = coefficient * components["int"]
         terms[f"{prefix}dc"] = coefficient * components["dc"]
     return Terms(with_taxes(model, terms, unit["taxes_margins"]), ROWS_BY_IMPORTER)
+
+
+def intrex_by_third(model: Operators) -> Terms:
+    """Split re-exported domestic value added by the third country that the direct importer delivers to.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
+    Returns
+    -------
+    Terms
+        Axes row × importer × third, unit of the table, zero where third is exporter or importer: ``dva_intrexi1``
+        (the third country makes the final good and absorbs it), ``dva_intrexf`` (it absorbs the importer's final
+        good) and ``dva_intrexi2`` (it makes the final good and exports it, to the direct importer too). Summed over
+        third countries they are the terms of :func:`wwz`.
+
+    Notes
+    -----
+    A_sr B_rt Y_ts for all triples takes one solve with G right-hand sides per third country.
+
+    References
+    ----------
+    Wang, Wei and Zhu (2013, rev. 2018), NBER Working Paper 19677, terms 3 to 5.
+    """
+    dva = contents(model)["dva"]
+    countries = np.arange(len(model.countries))
+    of_home = model.apply_inverse(block_columns(model, own_country(model, model.final_demand)))
+    of_abroad = model.apply_inverse(block_columns(model, model.exports_final.sum(axis=1)))
+    of_final = model.apply_inverse_diagonal(model.exports_final)
+    third = model.row_country[:, None, None] != countries
+    third = third & (countries[:, None] != countries)
+    arrays = {
+        name: np.where(third, model.trade_products(right) * dva[:, None, None], 0.0)
+        for name, right in (("dva_intrexi1", of_home), ("dva_intrexf", of_final), ("dva_intrexi2", of_abroad))
+    }
+    for t in countries:
+        returning = model.apply_inverse(np.where(model.row_country[:, None] == t, model.exports_final, 0.0))
+        product = model.trade_products(paired=[returning])[:, :, 0] * dva[:, None]
+        arrays["dva_intrexi2"][:, :, t] -= np.where(third[:, :, t], product, 0.0)
+    return Terms(arrays, (*ROWS_BY_IMPORTER, "third"))

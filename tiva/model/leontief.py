@@ -298,6 +298,13 @@ class LeontiefModel:
             result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
         return result
 
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F, for left (R,) or (k, R)."""
+        result: FloatArray = left @ self.flows
+        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
+        return result * self.inverse_output
+
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""
         return bilateral.trade_products(self.flows, self.inverse_output, self.offsets, common=common, paired=paired)

@@ -144,6 +144,9 @@ class Operators(Protocol):
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks, for right (R,) or (R, k)."""
 
+    def trade_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left A^F: what a unit of each row buys from all other blocks, for left (R,) or (k, R)."""
+
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,7 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
     """
     import xarray as xr
 
+    importlib.import_module("tiva.results.accessor")
     arrays = {name: np.asarray(values) for name, values in terms.arrays.items()}
     residual = _add_discrepancy(arrays, model, terms.axes, method, detail=detail)
     variables: dict[str, Any] = {}
@@ -143,7 +145,7 @@ def _to_level(
 
 
 def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
-    if dim in {"exporter", "importer", "origin", "absorber"}:
+    if dim in {"exporter", "importer", "origin", "absorber", "third"}:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors

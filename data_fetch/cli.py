@@ -1,0 +1,242 @@
+"""Commands: ``list info get add check where margins compare``; mounted as ``tiva fetch`` and ``tiva compare``."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import App, Parameter
+from rich.console import Console
+from rich.table import Table
+
+from tiva.errors import TivaError, TivaWarning
+
+app = App(
+    name="data_fetch",
+    help="Fetch, verify and list the data sets that tiva reads.",
+    version_flags=[],
+)
+"""The commands, for mounting: ``parent.command(app, name="fetch")``."""
+
+
+@app.command(name="list")
+def list_datasets() -> None:
+    """List the data sets: years, how the site gives files out, what is here."""
+    from data_fetch.catalogue import catalogue
+    from data_fetch.store import Store, default_folder
+
+    store = Store(default_folder())
+    table = Table("name", "title", "years", "access", "here", box=None)
+    for dataset in catalogue().datasets.values():
+        here = sum(store.path(dataset.name, entry.name).exists() for entry in dataset.files)
+        table.add_row(dataset.name, dataset.title, dataset.years, dataset.access, f"{here} of {len(dataset.files)}")
+    _out().print(table)
+
+
+@app.command
+def info(name: str) -> None:
+    """Show one data set: page, licence, citation, files, checksums.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    """
+    from data_fetch.catalogue import catalogue
+    from data_fetch.store import Store, default_folder
+
+    dataset = catalogue()[name]
+    store = Store(default_folder())
+    out = _out()
+    for label in ("title", "database", "edition", "years", "unit", "page", "access", "licence", "citation", "notes"):
+        out.print(f"{label:9} {getattr(dataset, label)}", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{'folder':9} {store.folder(name)}", highlight=False, markup=False, soft_wrap=True)
+    for entry in dataset.files:
+        record = store.record(name, entry.name)
+        known = " ".join(f"{k}:{v}" for k, v in entry.checksums.items())
+        state = f"here since {record.date}, sha256:{record.sha256}" if record else "not here"
+        size = f"{entry.size:,} bytes" if entry.size else ""
+        out.print(
+            "  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True
+        )
+
+
+@app.command
+def get(
+    name: str,
+    *,
+    years: str | None = None,
+    refresh: bool = False,
+    offline: Annotated[bool | None, Parameter(negative=())] = None,
+) -> None:
+    """Fetch the files of a data set that are not here yet, and print their paths.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    years
+        Years, such as 1995-2011 or 2000,2005; all by default.
+    refresh
+        Fetch again even what is here.
+    offline
+        Do not use the network.
+    """
+    from data_fetch.fetch import get as get_files
+
+    for path in get_files(name, years, refresh=refresh, offline=offline):
+        _out().print(str(path), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command
+def add(file: Path, *, dataset: str | None = None) -> None:
+    """Take a hand-downloaded file in: recognised, verified, recorded.
+
+    Parameters
+    ----------
+    file
+        The file; it is copied.
+    dataset
+        Name of the data set, where it cannot be told from the file.
+    """
+    from data_fetch.local import add as add_file
+
+    added = add_file(file, dataset)
+    layout = f", layout {added.layout}" if added.layout else ""
+    _out().print(
+        f"{added.path}\n{added.dataset}{layout}, {added.record.size:,} bytes, sha256:{added.record.sha256}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+@app.command
+def check(name: str) -> int:
+    """Compare the files of a data set with the checksums recorded when they came.
+
+    Parameters
+    ----------
+    name
+        Name of the data set.
+    """
+    from data_fetch.fetch import check as check_files
+
+    found = check_files(name)
+    for path, state in found.items():
+        _out().print(f"{state:9} {path}", highlight=False, markup=False, soft_wrap=True)
+    return 3 if "changed" in found.values() else 0
+
+
+@app.command
+def where() -> None:
+    """Print the folder of fetched files."""
+    from data_fetch.store import default_folder
+
+    _out().print(str(default_folder()), highlight=False, markup=False, soft_wrap=True)
+
+
+@app.command
+def margins(
+    source: str,
+    *,
+    countries: str,
+    years: str,
+    out: Path,
+    sectors: str = "",
+    variables: str = "",
+    offline: Annotated[bool | None, Parameter(negative=())] = None,
+) -> None:
+    """Fetch firm-size margins by SDMX and write them as band_margins.csv.
+
+    Parameters
+    ----------
+    source
+        oecd_sdbs, oecd_tec, eurostat_sbs, eurostat_sbs_2005 or eurostat_tec.
+    countries
+        ISO 3166-1 alpha-3 codes with commas between, such as MEX,CRI.
+    years
+        Years, such as 2019 or 2015-2020.
+    out
+        File to write.
+    sectors
+        Activity codes of the source with commas between; all by default.
+    variables
+        Variables of the margins file with commas between; all of the source by default.
+    offline
+        Use kept answers only.
+    """
+    from data_fetch.margins import fetch_margins, write_margins
+    from tiva.files import ensure_writable
+
+    ensure_writable(out)
+    rows = fetch_margins(
+        source, _words(countries), years, sectors=_words(sectors), variables=_words(variables), offline=offline
+    )
+    write_margins(rows, out)
+    _out().print(f"{out}: {len(rows)} facts", highlight=False, markup=False, soft_wrap=True)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+compare = App(name="compare", help="Compare computed indicators with published ones.", version_flags=[])
+"""The comparisons, for mounting: ``parent.command(compare)``."""
+
+
+@compare.command
+def oecd(
+    table: Path,
+    *,
+    year: int | None = None,
+    level: Literal["country", "sector"] = "sector",
+    measures: str = "EXGR,EXGR_DVA,EXGR_FVA",
+    offline: Annotated[bool | None, Parameter(negative=())] = None,
+) -> None:
+    """Print how gross exports and their domestic and foreign content differ from the OECD's TiVA indicators.
+
+    Parameters
+    ----------
+    table
+        File of the table; the extended ICIO is what the OECD computes from.
+    year
+        Year to take where the file holds several.
+    level
+        Cells by country, or by country and exporting sector.
+    measures
+        Indicators with commas between.
+    offline
+        Use kept answers of the OECD only.
+    """
+    from data_fetch.compare import compare_table
+    from tiva.readers.registry import read
+
+    found = compare_table(read(table, year=year), _words(measures), level=level, offline=offline)
+    _out().print(str(found), highlight=False, markup=False, soft_wrap=True)
+
+
+app.command(compare)
+
+
+def _out() -> Console:
+    return Console(file=sys.stdout)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command; errors made on purpose are one message and an exit code, never a traceback."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", TivaWarning)
+        warnings.showwarning = lambda message, *_, **__: sys.stderr.write(f"warning: {message}\n")  # type: ignore[assignment]
+        try:
+            code = app(arguments)
+        except TivaError as error:
+            sys.stderr.write(f"error: {error}\n")
+            raise SystemExit(error.exit_code) from None
+        except KeyboardInterrupt:
+            sys.stderr.write("interrupted; what was fetched so far is kept to go on from\n")
+            raise SystemExit(130) from None
+    raise SystemExit(code if isinstance(code, int) else 0)

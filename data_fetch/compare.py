@@ -1,0 +1,310 @@
+"""Published OECD TiVA indicators against computed ones: the distribution of differences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from data_fetch.sdmx import SdmxClient, flow
+from data_fetch.store import Store, default_folder, is_offline
+from tiva.errors import FetchError, UnknownLabelError, UsageError, explain, listing
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from tiva.table.icio_table import IcioTable
+
+Cell = tuple[str, str, str]
+"""Area, activity (``_T``: all), counterpart (``W``: world)."""
+
+TO_OECD: Mapping[str, str] = {"C24A": "C241_2431", "C24B": "C242_2432"}
+"""Sectors of ICIO 2025 that TiVA writes otherwise."""
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
+"""Quantiles of the absolute relative differences that are reported."""
+
+WITHIN = (1e-6, 1e-4, 1e-3, 1e-2)
+"""Relative differences, the share of cells within which is reported."""
+
+_TOTAL, _WORLD = "_T", "W"
+_MILLION = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Differences of one measure over the cells that both sides have.
+
+    Attributes
+    ----------
+    measure, variable
+        OECD code, and name on the computed side.
+    cells
+        Number of cells compared.
+    only_published, only_computed
+        Cells of one side only.
+    max_absolute
+        Largest absolute difference, in million USD (percentage points for shares).
+    quantiles
+        Quantile -> absolute relative difference (to the published value; cells published as zero left out).
+    within
+        Bound -> share of cells whose relative difference is within it.
+    zeros
+        Cells published as zero.
+    worst
+        The cells with the largest absolute difference: area, activity, counterpart, published, computed.
+    """
+
+    measure: str
+    variable: str
+    cells: int
+    only_published: int
+    only_computed: int
+    max_absolute: float
+    quantiles: Mapping[float, float]
+    within: Mapping[float, float]
+    zeros: int
+    worst: tuple[tuple[str, str, str, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Published against computed indicators of one year; prints as a table."""
+
+    flow: str
+    year: int
+    differences: tuple[Difference, ...]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row a measure."""
+        import pandas as pd
+
+        rows = []
+        for d in self.differences:
+            row = {
+                "measure": d.measure, "variable": d.variable, "cells": d.cells, "max_absolute": d.max_absolute,
+                "only_published": d.only_published, "only_computed": d.only_computed, "zeros": d.zeros,
+            }  # fmt: skip
+            row |= {f"q{q:g}": value for q, value in d.quantiles.items()}
+            row |= {f"within_{bound:g}": value for bound, value in d.within.items()}
+            rows.append(row)
+        return pd.DataFrame(rows)
+
+    def __str__(self) -> str:
+        lines = [f"{self.flow}, {self.year}: absolute relative differences, computed against published"]
+        lines.append(f"{'measure':14}{'cells':>8}{'median':>10}{'95 %':>10}{'99 %':>10}{'largest':>10}  within 0.1 %")
+        for d in self.differences:
+            q = d.quantiles
+            lines.append(
+                f"{d.measure:14}{d.cells:8}{q[0.5]:10.2e}{q[0.95]:10.2e}{q[0.99]:10.2e}{q[1.0]:10.2e}"
+                f"  {d.within[1e-3]:.1%}"
+            )
+            lines += [f"    {a} {i} {p}: published {x:,.6g}, computed {y:,.6g}" for a, i, p, x, y in d.worst[:3]]
+            if d.only_published or d.only_computed:
+                lines.append(f"    cells of one side only: {d.only_published} published, {d.only_computed} computed")
+        return "\n".join(lines)
+
+
+def compare_oecd(
+    computed: xr.Dataset,
+    measures: Mapping[str, str] | Sequence[str] | None = None,
+    *,
+    year: int | None = None,
+    source: str = "oecd_tiva",
+    offline: bool | None = None,
+    folder: str | Path | None = None,
+    endpoint: str | None = None,
+    client: SdmxClient | None = None,
+) -> Comparison:
+    """Compare computed indicators with those that the OECD publishes.
+
+    Parameters
+    ----------
+    computed
+        Variables in million USD with dimension ``exporter`` (or ``country``) and, optionally, ``sector`` and
+        ``importer`` (or ``partner``). Cells are matched by label.
+    measures
+        OECD code -> variable; or codes that are names of variables (in any case of letters); by default every
+        variable whose name in capitals begins with a TiVA prefix (``EXGR``, ``IMGR``, ``FFD``, ``DFD``, ``FD``,
+        ``PROD``, ``VALU``, ``BALGR``, ``FEXGR``).
+    year
+        Year; read from the dataset's attribute ``year`` where left out.
+    source
+        Flow: ``"oecd_tiva"`` or ``"oecd_tiva_shares"``.
+    offline, folder, endpoint, client
+        As in :func:`data_fetch.fetch_margins`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    UnknownLabelError, UsageError
+        A variable that the dataset does not have, or no year.
+    FetchError, OfflineError
+        The service does not answer, may not be asked, or publishes none of the cells.
+
+    Notes
+    -----
+    The OECD computes from the extended table (China and Mexico in two parts) and counts taxes less subsidies on
+    products as value added; a table that does otherwise differs for that reason.
+    """
+    when = year if year is not None else computed.attrs.get("year")
+    if when is None or int(when) < 0:
+        raise UsageError(explain("the year of the computed indicators is unknown", do="pass year=..."))
+    chosen = _measures(computed, measures)
+    asked = flow(source, endpoint)
+    if client is None:
+        store = Store(default_folder() if folder is None else Path(folder))
+        client = SdmxClient(store, offline=is_offline(offline))
+    differences = []
+    for code, variable in chosen.items():
+        ours = _cells(computed[variable])
+        key: dict[str, str | Sequence[str]] = {asked.measure: code, "FREQ": "A"}
+        if all(cell[1] == _TOTAL for cell in ours):
+            key[asked.activity] = _TOTAL
+        if all(cell[2] == _WORLD for cell in ours):
+            key["COUNTERPART_AREA"] = _WORLD
+        theirs = _published(client.rows(asked, key, int(when), int(when)), int(when))
+        differences.append(_difference(code, variable, ours, theirs))
+    return Comparison(asked.title, int(when), tuple(differences))
+
+
+FROM_TERMS: Mapping[str, str] = {"EXGR": "gexp", "EXGR_DVA": "dc", "EXGR_FVA": "fc"}
+"""OECD indicators that are terms of the decomposition of exports: gross, domestic and foreign content."""
+
+
+def compare_table(
+    table: IcioTable,
+    measures: Sequence[str] = tuple(FROM_TERMS),
+    *,
+    level: Literal["country", "sector"] = "sector",
+    offline: bool | None = None,
+    folder: str | Path | None = None,
+    endpoint: str | None = None,
+    client: SdmxClient | None = None,
+) -> Comparison:
+    """Compute gross exports and their domestic and foreign content from a table, and compare with the OECD's.
+
+    Parameters
+    ----------
+    table
+        The table; the extended ICIO is what the OECD computes from.
+    measures
+        Some of ``EXGR``, ``EXGR_DVA``, ``EXGR_FVA``.
+    level
+        Cells by country, or by country and exporting sector.
+    offline, folder, endpoint, client
+        As in :func:`compare_oecd`.
+
+    Returns
+    -------
+    Comparison
+    """
+    from tiva.router import decompose
+
+    for code in measures:
+        if code not in FROM_TERMS:
+            raise UnknownLabelError("measure", code, tuple(FROM_TERMS))
+    computed = decompose(table, "bm", level=level)
+    return compare_oecd(
+        computed,
+        {code: FROM_TERMS[code] for code in measures},
+        year=table.year,
+        offline=offline,
+        folder=folder,
+        endpoint=endpoint,
+        client=client,
+    )
+
+
+_PREFIXES = ("EXGR", "IMGR", "FFD", "DFD", "FD", "PROD", "VALU", "BALGR", "FEXGR")
+
+
+def _measures(computed: xr.Dataset, given: Mapping[str, str] | Sequence[str] | None) -> dict[str, str]:
+    names = {str(name).upper(): str(name) for name in computed.data_vars}
+    if given is None:
+        found = {code: name for code, name in names.items() if code.partition("_")[0] in _PREFIXES}
+        if not found:
+            raise UsageError(explain("no variable has the name of an OECD indicator", got=listing(names.values())))
+        return found
+    pairs = dict(given) if isinstance(given, Mapping) else {code: names.get(code.upper(), code) for code in given}
+    for name in pairs.values():
+        if name not in computed.data_vars:
+            raise UnknownLabelError("variable", name, tuple(names.values()))
+    return pairs
+
+
+def _cells(array: xr.DataArray) -> dict[Cell, float]:
+    """Return the values of a variable by area, activity and counterpart, as the OECD writes them."""
+    area = next((d for d in ("exporter", "country") if d in array.dims), None)
+    partner = next((d for d in ("importer", "partner") if d in array.dims), None)
+    odd = [str(d) for d in array.dims if d not in (area, partner, "sector")]
+    if area is None or odd:
+        raise UsageError(
+            explain(
+                f"cannot compare {array.name!r}",
+                got=f"dimensions {listing(array.dims)}",
+                expected="exporter, and optionally sector and importer",
+                do="sum over the others, or select",
+            )
+        )
+    found = {}
+    for labels, value in array.to_series().items():
+        named = dict(zip(array.dims, labels if isinstance(labels, tuple) else (labels,), strict=True))
+        sector = str(named.get("sector", _TOTAL))
+        cell = (str(named[area]), TO_OECD.get(sector, sector), str(named[partner]) if partner else _WORLD)
+        if not math.isnan(float(value)):
+            found[cell] = float(value)
+    return found
+
+
+def _published(rows: Sequence[Mapping[str, str]], year: int) -> dict[Cell, float]:
+    found: dict[Cell, float] = {}
+    for row in rows:
+        if row["TIME_PERIOD"] != str(year) or not row["OBS_VALUE"].strip():
+            continue
+        power = int(row.get("UNIT_MULT") or (_MILLION if row.get("UNIT_MEASURE") == "USD" else 0))
+        scale = 10.0 ** (power - _MILLION) if row.get("UNIT_MEASURE", "USD") == "USD" else 1.0
+        cell = (row["REF_AREA"], row["ACTIVITY"], row.get("COUNTERPART_AREA", _WORLD))
+        if cell in found:
+            raise FetchError(explain("the OECD's answer has several values of one cell", got=f"{cell}, {year}"))
+        found[cell] = float(row["OBS_VALUE"]) * scale
+    return found
+
+
+def _difference(code: str, variable: str, ours: Mapping[Cell, float], theirs: Mapping[Cell, float]) -> Difference:
+    import numpy as np
+
+    both = [cell for cell in theirs if cell in ours]
+    if not both:
+        raise FetchError(
+            explain(
+                f"no cell of {code} is on both sides",
+                got=f"published {listing(theirs)}; computed {listing(ours)}",
+                do="check year, countries and sectors",
+            )
+        )
+    published = np.array([theirs[cell] for cell in both])
+    computed = np.array([ours[cell] for cell in both])
+    gap = np.abs(computed - published)
+    nonzero = published != 0.0
+    relative = gap[nonzero] / np.abs(published[nonzero])
+    order = np.argsort(-gap)[:10]
+    empty = relative.size == 0
+    return Difference(
+        measure=code,
+        variable=variable,
+        cells=len(both),
+        only_published=len(theirs) - len(both),
+        only_computed=len(ours) - len(both),
+        max_absolute=float(gap.max()),
+        quantiles={q: math.nan if empty else float(np.quantile(relative, q)) for q in QUANTILES},
+        within={bound: math.nan if empty else float(np.mean(relative <= bound)) for bound in WITHIN},
+        zeros=int((~nonzero).sum()),
+        worst=tuple((*both[k], float(published[k]), float(computed[k])) for k in order),
+    )

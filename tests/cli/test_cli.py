@@ -1,0 +1,293 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import tiva
+from tests.model.test_leontief import table as odd_table
+from tests.paths import ROOT
+from tiva.cli import app as cli_app
+from tiva.cli import main
+from tiva.results.export import FORMATS, read_dataset
+from tiva.table.icio_table import IcioTable
+from tiva.terms import methods
+
+HEAVY = ("xarray", "pandas", "numba", "scipy", "matplotlib", "pyarrow", "h5py", "numpy")
+
+
+@pytest.fixture(scope="module")
+def saved(example: IcioTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return example.save(tmp_path_factory.mktemp("cli") / "table.nc")
+
+
+def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(arguments)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["decompose", "--help"], []])
+def test_start_is_light(arguments: list[str]) -> None:
+    code = (
+        f"import sys; from tiva.cli import main; code = main({arguments!r});"
+        f"print([m for m in {HEAVY!r} if m in sys.modules], file=sys.stderr); sys.exit(code)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.strip() == "[]"
+    assert done.stdout.strip()
+
+
+def test_python_m_tiva_prints_the_main_job() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tiva", "decompose"], capture_output=True, text=True, check=False, cwd=ROOT
+    )
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert "MEX" in done.stdout
+    assert "17,270,738" in done.stdout
+    assert "identity residual: 2.0e-16 of gexp" in done.stdout
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m tiva decompose --format csv --level sector-bilateral | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.stdout.splitlines()[0].startswith("exporter,sector,importer,gexp")
+    assert done.stdout.splitlines()[1] == "0"
+    assert done.stderr == ""
+
+
+def test_help_names_the_exit_codes_and_the_guide(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = ran(capsys, "--help")
+    assert code == 0
+    assert "Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused." in out
+    assert "--perspective world" in out
+    for command in ("decompose", "check", "info", "convert", "terms", "cite", "env", "plot"):
+        assert command in out
+
+
+def test_help_of_options_is_that_of_the_docstring(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ran(capsys, "decompose", "--help")
+    assert "Whose border counts" in out
+    for option in ("--method", "--perspective", "--approach", "--perimeter", "--level", "--detail", "--exporter",
+                   "--importer", "--sector", "--out", "--format", "--layout", "--year", "--quiet", "--traceback",
+                   "--json"):  # fmt: skip
+        assert option in out, option
+    assert "--no-" not in out
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_suffix_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, format: str) -> None:
+    path = tmp_path / f"r.{format}"
+    code, out, err = ran(capsys, "decompose", "--exporter", "MEX", "--level", "bilateral", "--out", str(path))
+    assert (code, out) == (0, "")
+    assert "".join(err.split()) == f"wrote{path}"
+    expected = [path.name, f"{path.name}.metadata.json"] if format in {"csv", "dta"} else [path.name]
+    assert sorted(os.listdir(tmp_path)) == expected
+
+
+def test_csv_on_stdout_is_data_only(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    code, out, err = ran(capsys, "decompose", "--level", "bilateral", "--exporter", "MEX,BRA", "--format", "csv")
+    assert (code, err) == (0, "")
+    frame = pd.read_csv(io.StringIO(out))
+    expected = tiva.decompose(example, level="bilateral", exporter=["MEX", "BRA"])
+    assert frame["exporter"].unique().tolist() == ["MEX", "BRA"]
+    assert frame["dva"].to_numpy().tolist() == expected["dva"].values.ravel().tolist()
+
+
+def test_json_on_stdout(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = ran(capsys, "decompose", "--json", "--exporter", "MEX", "--exporter", "USA")
+    said = json.loads(out)
+    assert code == 0
+    assert [row["exporter"] for row in said["data"]] == ["MEX", "USA"]
+
+
+def test_groups_and_sectors_are_selectors(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("--level", "sector", "--exporter", "WLD-ROW", "--sector", "Food", "--format", "csv")
+    code, out, _ = ran(capsys, "decompose", *arguments)
+    frame = pd.read_csv(io.StringIO(out))
+    assert code == 0
+    assert len(frame) == 16
+    assert frame["sector"].unique().tolist() == ["Food"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (("decompose", "--mehtod", "bm"), 2, "Unknown option.*Did you mean --method.*tiva decompose --help"),
+        (("decmpose",), 2, "decmpose.*decompose"),
+        (("decompose", "--rows", "many"), 2, "many"),
+        (("decompose", "--exporter", "MXE"), 2, "unknown exporter 'MXE'.*did you mean 'MEX'"),
+        (("decompose", "--level", "sector", "--sector", "Vehicle"), 2, "unknown sector 'Vehicle'.*'Vehicles'"),
+        (("decompose", "--method", "bmm"), 2, "unknown method 'bmm'.*did you mean 'bm'"),
+        (("decompose", "--importer", "USA"), 2, "importer cannot be selected at level 'country'"),
+        (("decompose", "--perspective", "world", "--level", "bilateral"), 2, "do not go together.*supported comb"),
+        (("decompose", "none.csv"), 3, "no such file: none.csv"),
+        (("decompose", "--year", "1999"), 2, "one layout and one year.*--year 1999.*2011"),
+        (("decompose", "--format", "nc"), 2, "cannot go to the terminal.*--out result.nc"),
+        (("decompose", "--format", "sas"), 2, "unknown output format 'sas'"),
+        (("decompose", "--json", "--format", "csv"), 2, "contradict"),
+        (("decompose", "--rows", "0"), 2, "at least one row"),
+        (("decompose", "--out", "r.sas"), 2, "unknown suffix.*got: .sas"),
+        (("decompose", "--out", "r.csv", "--format", "nc"), 2, "contradict"),
+        (("decompose", "--out", "none/r.csv"), 3, "no such folder"),
+        (("terms", "--method", "bmm"), 2, "unknown method 'bmm'.*did you mean"),
+        (("cite", "--method", "kwww"), 2, "did you mean 'kww'"),
+        (("convert", "none.nc", "none/x.nc"), 3, "no such folder"),
+        (("convert", "table.csv", "x.csv"), 2, "converted to the native format only"),
+    ],
+)
+def test_mistakes_are_told_with_their_exit_code(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...], code: int, text: str,
+) -> None:  # fmt: skip
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    got, out, err = ran(capsys, *arguments)
+    assert got == code, err
+    assert out == ""
+    assert err.startswith("error: ")
+    assert "Traceback" not in err
+    assert re.search(text, " ".join(err.split())), err
+    assert os.listdir(tmp_path) == []
+
+
+def test_traceback_on_request(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = ran(capsys, "decompose", "--exporter", "MXE", "--traceback")
+    assert code == 2
+    assert "Traceback (most recent call last)" in err
+    assert "did you mean 'MEX'?" in err
+
+
+def test_the_place_is_checked_before_the_work(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def works(*_: object) -> None:
+        pytest.fail("the table was read before the output path was checked")
+
+    monkeypatch.setattr("tiva.cli.decompose.read_table", works)
+    code, _, err = ran(capsys, "decompose", "--out", str(tmp_path / "none" / "r.nc"))
+    assert code == 3
+    assert "no such folder" in err
+    code, _, err = ran(capsys, "decompose", "--method", "bmm")
+    assert code == 2
+
+
+def test_an_interruption_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("tiva.cli.table.read_table", stopped)
+    code, _, err = ran(capsys, "info")
+    assert code == cli_app.EXIT_INTERRUPTED
+    assert "interrupted" in err
+
+
+def test_warnings_are_one_line_and_can_be_silenced(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, example: IcioTable
+) -> None:
+    import warnings
+
+    from tiva.errors import BalanceWarning
+
+    def warns(*_: object) -> IcioTable:
+        warnings.warn("it does not balance", BalanceWarning, stacklevel=1)
+        return example
+
+    monkeypatch.setattr("tiva.cli.table.read_table", warns)
+    assert ran(capsys, "info")[2] == "warning: it does not balance\n"
+    assert ran(capsys, "info", "--quiet")[2] == ""
+
+
+def test_check_says_whether_it_balances(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, example: IcioTable
+) -> None:
+    code, out, _ = ran(capsys, "check")
+    assert code == 0
+    assert "balanced (million USD)" in out
+    code, out, _ = ran(capsys, "check", "--json")
+    assert json.loads(out)["ok"] is True
+    odd = example.replace(output=example.output * 1.5)
+    monkeypatch.setattr("tiva.cli.table.read_table", lambda *_: odd)
+    code, out, _ = ran(capsys, "check")
+    assert code == 3
+    assert "NOT BALANCED" in out
+
+
+def test_info_names_everything(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    code, out, _ = ran(capsys, "info")
+    assert code == 0
+    for word in (*example.countries, *example.sectors, example.checksum, "CC BY 4.0"):
+        assert word in out
+    _, out, _ = ran(capsys, "info", "--json")
+    assert tuple(json.loads(out)["countries"]) == example.countries
+
+
+def test_terms_and_cite_read_the_catalogue(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ran(capsys, "terms")
+    for row in methods():
+        assert row.describe() in out
+    _, out, _ = ran(capsys, "terms", "--method", "bm", "--json")
+    said = json.loads(out)
+    assert {row["method"] for row in said["methods"]} == {"bm"}
+    assert "fva" in {row["code"] for row in said["terms"]}
+    _, out, _ = ran(capsys, "cite", "--method", "bm")
+    assert "Borin and Mancini (2019)" in out
+    assert tiva.__version__ in out
+    _, out, _ = ran(capsys, "cite", "--json")
+    assert set(json.loads(out)["methods"]) == {row.method for row in methods()}
+
+
+def test_env_reports_versions(capsys: pytest.CaptureFixture[str]) -> None:
+    import numpy as np
+
+    _, out, _ = ran(capsys, "env", "--json")
+    said = json.loads(out)
+    assert said["numpy"] == np.__version__
+    assert said["tiva"] == tiva.__version__
+    _, out, _ = ran(capsys, "env")
+    assert "NUMBA_NUM_THREADS" in out
+
+
+def test_results_are_converted(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    result = tmp_path / "r.nc"
+    assert ran(capsys, "decompose", "--out", str(result), "--quiet") == (0, "", "")
+    code, _, _ = ran(capsys, "convert", str(result), str(tmp_path / "r.csv"))
+    assert code == 0
+    expected = read_dataset(result)["dva"].values.tolist()
+    assert pd.read_csv(tmp_path / "r.csv")["dva"].tolist() == expected
+
+
+def test_tables_are_read_and_converted(capsys: pytest.CaptureFixture[str], saved: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tiva.readers.native")
+    target = tmp_path / "again.nc"
+    code, _, err = ran(capsys, "convert", str(saved), str(target))
+    assert code == 0, err
+    assert tiva.read(target).checksum == tiva.read(saved).checksum
+    assert ran(capsys, "decompose", str(saved))[1] == ran(capsys, "decompose")[1]
+    code, _, err = ran(capsys, "info", str(saved), "--layout", "ntive")
+    assert code == 2
+    assert "did you mean 'native'" in err
+
+
+def test_a_damaged_table_is_refused(capsys: pytest.CaptureFixture[str], saved: Path, tmp_path: Path) -> None:
+    pytest.importorskip("tiva.readers.native")
+    damaged = tmp_path / "table.nc"
+    damaged.write_bytes(saved.read_bytes()[:5000])
+    code, out, err = ran(capsys, "decompose", str(damaged))
+    assert (code, out) == (3, "")
+    assert err.startswith("error: ")
+
+
+def test_a_discrepancy_is_printed(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tiva.cli.decompose.read_table", lambda *_: odd_table())
+    _, out, _ = ran(capsys, "decompose", "--level", "sector")
+    assert "discrepancy" in out

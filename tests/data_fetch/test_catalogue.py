@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from data_fetch.catalogue import catalogue, parse_years
+from tiva.errors import UnknownLabelError, UsageError
+
+KNOWN = catalogue().datasets
+
+
+@pytest.mark.parametrize(
+    ("text", "years"),
+    [
+        (None, None),
+        (2011, (2011,)),
+        ("1995-1997", (1995, 1996, 1997)),
+        ("2000, 2005-2006", (2000, 2005, 2006)),
+        ([2003, 2001, 2003], (2001, 2003)),
+        (range(2000, 2002), (2000, 2001)),
+    ],
+)
+def test_years(text, years):
+    assert parse_years(text) == years
+
+
+@pytest.mark.parametrize("text", ["", "95", "2011-2005", "1995-", "all", "2000;2001"])
+def test_years_that_are_none(text):
+    with pytest.raises(UsageError, match="cannot understand the years"):
+        parse_years(text)
+
+
+def test_every_data_set_says_where_and_under_which_terms():
+    for name, dataset in KNOWN.items():
+        assert dataset.files, name
+        assert dataset.page.startswith("https://"), name
+        assert dataset.licence, name
+        assert dataset.citation, name
+        assert dataset.access in {"open", "bot wall", "browser", "login"}, name
+
+
+def test_every_address_and_checksum_is_well_formed():
+    lengths = {"md5": 32, "sha1": 40, "sha256": 64}
+    for dataset in KNOWN.values():
+        for entry in dataset.files:
+            for address in entry.addresses:
+                good = {
+                    "direct": r"https://\S+",
+                    "manual": r"https://\S+",
+                    "zenodo": r"\d+",
+                    "dataverse": r"doi:10\.\d+/\w+(#\d+)?",
+                }[address.method]
+                assert re.fullmatch(good, address.location), address
+                assert "pass=" not in address.location
+            for algorithm, digest in entry.checksums.items():
+                assert re.fullmatch(rf"[0-9a-f]{{{lengths[algorithm]}}}", digest), entry
+
+
+def test_no_login_site_has_an_address_for_programs():
+    for dataset in KNOWN.values():
+        if dataset.access in {"login", "browser"}:
+            assert all(a.method == "manual" for e in dataset.files for a in e.addresses), dataset.name
+
+
+def test_years_of_the_files_are_those_of_the_data_set():
+    for dataset in KNOWN.values():
+        dated = [e for e in dataset.files if e.first_year is not None]
+        said = [int(y) for y in re.findall(r"\d{4}", dataset.years)]
+        assert min(e.first_year for e in dated) == min(said), dataset.name
+        assert max(e.last_year for e in dated) == max(said), dataset.name
+
+
+# Fixed points from the provenance files of third parties (formats reference, sections 2 and 7).
+def test_known_checksums():
+    entry = KNOWN["icio2025"].entry("2016-2022_SML.zip")
+    assert entry.size == 166_241_019
+    assert entry.checksums["sha256"].startswith("46db55c45747e26d")
+    assert [a.location.split("/")[2] for a in entry.addresses] == ["webfs-sti.oecd.org", "stats.oecd.org"]
+    assert KNOWN["sea2016"].files[0].checksums["sha256"].startswith("8cf5ed3d1b7d7dda")
+
+
+def test_selection_by_year():
+    assert [e.name for e in KNOWN["icio2025"].select("2015-2016")] == ["2011-2015_SML.zip", "2016-2022_SML.zip"]
+    assert [e.name for e in KNOWN["eora26"].select(2015)] == ["indices.zip", "Eora26_2015_bp.zip"]
+    with pytest.raises(UsageError, match="expected: years 1995-2022"):
+        KNOWN["icio2025"].select(2023)
+    with pytest.raises(UsageError, match="no year 2003"):
+        KNOWN["adb62"].select(2003)
+
+
+def test_unknown_data_set():
+    with pytest.raises(UnknownLabelError, match="did you mean 'wiod2013'"):
+        catalogue()["wiod13"]
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file", "year"),
+    [
+        ("adb62", "ADB-MRIO62-2021_August 2024.xlsx", 2021),
+        ("gloria", "GLORIA_MRIOs_060_2019.zip", 2019),
+        ("adb_lac", "ADB-MRIO-LAC-2011_Mar2022.xlsx", 2011),
+    ],
+)
+def test_names_that_vary(dataset, file, year):
+    assert KNOWN[dataset].accepts(file)
+    assert KNOWN[dataset].hand_entry(file).first_year == year
+    others = [name for name, other in KNOWN.items() if name != dataset and other.accepts(file)]
+    assert others == []

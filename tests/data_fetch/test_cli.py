@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from data_fetch.cli import main
+from tests.data_fetch.conftest import archive
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("TIVA_DATA", str(tmp_path / "store"))
+    monkeypatch.setenv("TIVA_OFFLINE", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as caught:
+            main(arguments)
+        said = capsys.readouterr()
+        return int(caught.value.code or 0), said.out, said.err
+
+    return call
+
+
+def test_list_names_every_data_set(run):
+    code, out, _ = run("list")
+    assert code == 0
+    assert "wiod2013" in out
+    assert "bot wall" in out
+    assert "0 of 5" in out
+
+
+def test_info_gives_licence_citation_and_checksums(run):
+    code, out, _ = run("info", "icio2025")
+    assert code == 0
+    assert "sha256:46db55c45747e26dde5c1716d072b2aa74ace362a4424491ac646d2ab175befb" in out
+    assert "http://oe.cd/icio" in out
+    assert "not here" in out
+
+
+def test_get_offline_says_what_to_do(run):
+    code, out, err = run("get", "wiod2013")
+    assert code == 3
+    assert out == ""
+    assert "network may not be used" in err
+    assert "Traceback" not in err
+
+
+def test_unknown_name_is_a_usage_error_with_a_suggestion(run):
+    code, _, err = run("get", "wiod2014")
+    assert code == 2
+    assert "did you mean" in err
+
+
+def test_add_and_check(run, tmp_path):
+    file = tmp_path / "Eora26_2015_bp.zip"
+    file.write_bytes(archive())
+    code, out, _ = run("add", str(file))
+    assert code == 0
+    assert "eora26" in out
+    code, out, _ = run("check", "eora26")
+    assert (code, out.split()[0]) == (0, "ok")
+    (tmp_path / "store" / "eora26" / "Eora26_2015_bp.zip").write_bytes(b"something else")
+    code, out, _ = run("check", "eora26")
+    assert (code, out.split()[0]) == (3, "changed")
+
+
+def test_where(run, tmp_path):
+    assert run("where")[1].strip() == str(tmp_path / "store")
+
+
+def test_importing_brings_nothing_heavy():
+    import subprocess
+
+    program = (
+        "import sys, data_fetch; bad = {'requests', 'pooch', 'numpy', 'httpx'} & set(sys.modules); sys.exit(bool(bad))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_margins_offline_writes_nothing(run, tmp_path):
+    out = tmp_path / "band_margins.csv"
+    code, _, err = run("margins", "oecd_sdbs", "--countries", "MEX", "--years", "2019", "--out", str(out))
+    assert code == 3
+    assert "no kept answer" in err
+    assert not out.exists()
+
+
+def test_compare_needs_kept_answers_when_offline(run, tmp_path):
+    import tiva
+
+    path = tiva.example().save(tmp_path / "t.nc")
+    code, _, err = run("compare", "oecd", str(path), "--level", "country")
+    assert code == 3
+    assert "no kept answer" in err

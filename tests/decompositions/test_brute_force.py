@@ -1,0 +1,126 @@
+"""Every method against textbook formulas with explicit modified inverses, on random tables with real oddities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from tests import brute_force
+from tests.tables import Oddities, odd_tables, random_table
+from tiva.decompositions.borin_mancini import source_terms
+from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
+from tiva.decompositions.kww import kww
+from tiva.decompositions.nagengast_stehrer import first_border, last_border
+from tiva.decompositions.output_based import output_based
+from tiva.decompositions.tripartite import tripartite
+from tiva.decompositions.world import world_sink, world_source
+from tiva.decompositions.wwz import intrex_by_third, wwz
+from tiva.kernels.arrays import FloatArray
+from tiva.model.leontief import LeontiefModel
+from tiva.table.icio_table import IcioTable
+
+ROUNDING = 1e-10
+"""Explicit modified inverses against low-rank algebra, relative to the largest value of all terms."""
+
+Pair = tuple[dict[str, FloatArray], dict[str, FloatArray]]
+
+
+def _source(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return source_terms(model), {name: brute_force.bm_source(e)[name] for name in ("gexp", *brute_force.TWELVE)}
+
+
+def _sink(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return {**sink_terms(model), "vaxim": vaxim(model)}, brute_force.bm_sink(e)
+
+
+def _world(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    ours = {"source": world_source(model).arrays["fva"], "sink": world_sink(model).arrays["fva"]}
+    return ours, brute_force.world(e)
+
+
+def _kww(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return kww(model).arrays, {**brute_force.kww(e), "fva_corrected": brute_force.world(e)["sink"]}
+
+
+def _wwz(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return wwz(model).arrays, {name: brute_force.wwz(e)[name] for name in brute_force.SIXTEEN}
+
+
+def _tripartite(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return tripartite(model).arrays, brute_force.tripartite(e)
+
+
+def _third(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = {name.removesuffix("_by_third"): x for name, x in brute_force.wwz(e).items() if name.endswith("_by_third")}
+    return intrex_by_third(model).arrays, exact
+
+
+def _nagengast_stehrer_source(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return first_border(model).arrays, brute_force.nagengast_stehrer(e)["source"]
+
+
+def _nagengast_stehrer_sink(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return last_border(model).arrays, brute_force.nagengast_stehrer(e)["sink"]
+
+
+def _output_based(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return output_based(model).arrays, brute_force.output_based(e)
+
+
+METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
+    "source": _source,
+    "sink": _sink,
+    "world": _world,
+    "kww": _kww,
+    "wwz": _wwz,
+    "wwz by third": _third,
+    "tripartite": _tripartite,
+    "output-based": _output_based,
+    "nagengast-stehrer source": _nagengast_stehrer_source,
+    "nagengast-stehrer sink": _nagengast_stehrer_sink,
+}
+
+
+def assert_equal(pair: Pair) -> None:
+    ours, exact = pair
+    scale = max(float(np.abs(values).max()) for values in exact.values())
+    assert scale > 0
+    for name, values in exact.items():
+        np.testing.assert_allclose(ours[name], values, rtol=0, atol=ROUNDING * scale, err_msg=name)
+
+
+every_method = pytest.mark.parametrize("method", METHODS.values(), ids=METHODS)
+
+
+@every_method
+@settings(max_examples=12, deadline=None)
+@given(table=odd_tables())
+def test_random_tables(method: Callable[[LeontiefModel, brute_force.Economy], Pair], table: IcioTable) -> None:
+    assert_equal(method(LeontiefModel(table), brute_force.economy(table)))
+
+
+@every_method
+def test_oddities_all_at_once(method: Callable[[LeontiefModel, brute_force.Economy], Pair]) -> None:
+    oddities = Oddities(empty=(4, 9), netted=(7,), negative_inventories=4, negative_value_added=1, heavy=100.0)
+    table = random_table(7, 5, 3, oddities)
+    assert (table.value_added < 0).any()
+    assert (table.final_demand < 0).any()
+    assert_equal(method(LeontiefModel(table), brute_force.economy(table)))
+
+
+@every_method
+def test_a_group_acts_as_one_country(method: Callable[[LeontiefModel, brute_force.Economy], Pair]) -> None:
+    table, groups = random_table(3, 5, 2), {"UNION": ("C1", "C3")}
+    assert_equal(method(LeontiefModel(table, groups=groups), brute_force.economy(table, groups)))
+
+
+@every_method
+def test_a_satellite_takes_the_place_of_value_added(
+    method: Callable[[LeontiefModel, brute_force.Economy], Pair],
+) -> None:
+    table = random_table(4)
+    jobs = np.random.default_rng(4).random(table.n)
+    assert_equal(method(LeontiefModel(table, satellite=jobs), brute_force.economy(table, satellite=jobs)))

@@ -1,0 +1,225 @@
+"""The same groups of jobs on Dask distributed: an existing scheduler, this machine, or Slurm."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, run_group
+from tiva.batch.jobs import Group
+from tiva.errors import MissingExtraError, OutputError, UsageError, explain
+
+SCHEDULERS = ("processes", "inline", "local", "slurm", "tcp://HOST:PORT")
+"""What ``scheduler`` may be."""
+
+TOPIC = "tiva-batch"
+"""Topic under which workers tell what they begin and end."""
+
+POLL_SECONDS = 0.2
+
+CONNECT_SECONDS = 30.0
+"""Time to find a scheduler."""
+
+
+def is_scheduler(name: str) -> bool:
+    """Whether a text names a scheduler."""
+    return name in SCHEDULERS[:-1] or name.startswith(("tcp://", "tls://", "ucx://"))
+
+
+@contextlib.contextmanager
+def client_of(scheduler: str, *, workers: int, memory: int) -> Iterator[Any]:
+    """Give a Dask client for a scheduler; what is started here is stopped at the end of the block.
+
+    Parameters
+    ----------
+    scheduler
+        ``"local"`` starts processes here, ``"slurm"`` asks for one job a worker with the settings of dask-jobqueue
+        (``jobqueue.slurm`` in the configuration of Dask), an address joins what is there.
+    workers
+        Processes to start.
+    memory
+        Bytes for all of them together.
+
+    Raises
+    ------
+    MissingExtraError
+        Dask, or dask-jobqueue for Slurm, is not installed.
+    UsageError
+        No scheduler answers at the address.
+    """
+    try:
+        from distributed import Client, LocalCluster
+    except ImportError as error:
+        raise MissingExtraError("distributed", "cluster", f"the scheduler {scheduler!r}") from error
+    with contextlib.ExitStack() as stack:
+        if scheduler == "local":
+            cluster = stack.enter_context(
+                LocalCluster(
+                    n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=None
+                )
+            )
+            yield stack.enter_context(Client(cluster))
+        elif scheduler == "slurm":
+            cluster = stack.enter_context(slurm_cluster(memory // max(1, workers)))
+            cluster.scale(jobs=workers)
+            yield stack.enter_context(Client(cluster))
+        else:
+            try:
+                client = Client(scheduler, timeout=CONNECT_SECONDS)
+            except OSError as error:
+                raise UsageError(
+                    explain(f"no Dask scheduler answers at {scheduler}", got=str(error), do="start one: dask scheduler")
+                ) from error
+            yield stack.enter_context(client)
+
+
+def slurm_cluster(memory: int, **options: Any) -> Any:
+    """Return a cluster of Slurm jobs with one process of one thread each, not yet scaled.
+
+    Parameters
+    ----------
+    memory
+        Bytes a worker.
+    **options
+        For :class:`dask_jobqueue.SLURMCluster`: queue, account, walltime and others.
+    """
+    try:
+        from dask_jobqueue import SLURMCluster
+    except ImportError as error:
+        raise MissingExtraError("dask-jobqueue", "cluster", "the scheduler 'slurm'") from error
+    return SLURMCluster(cores=1, processes=1, memory=f"{max(memory, 1 << 20)}B", **options)
+
+
+def run_cluster(
+    groups: Sequence[Group], work: Path, *, scheduler: str, workers: int, memory: int, timeout: float | None
+) -> Iterator[tuple[str, Any]]:
+    """Run groups on Dask; a group whose worker is lost runs again elsewhere.
+
+    Parameters
+    ----------
+    groups
+        What is left to do.
+    work
+        Folder for files, seen under the same path by every worker.
+    scheduler, workers, memory
+        As for :func:`client_of`. Workers of an existing scheduler should have one thread each.
+    timeout
+        Seconds a job may take; its worker is restarted then.
+
+    Yields
+    ------
+    tuple
+        ``("begin", job id)`` and ``("end", Outcome)``.
+    """
+    with client_of(scheduler, workers=workers, memory=memory) as client:
+        yield from _Cluster(client, groups, work, timeout).events()
+
+
+class _Cluster:
+    """Futures of groups, and what their workers have said."""
+
+    def __init__(self, client: Any, groups: Sequence[Group], work: Path, timeout: float | None) -> None:
+        self.client, self.work, self.timeout = client, work, timeout
+        self.heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self.left: dict[str, Any] = {job.id: job for group in groups for job in group.jobs}
+        self.running: dict[str, tuple[float, str]] = {}
+        self.futures: dict[Any, Group] = {}
+        client.subscribe_topic(TOPIC, self._listen)
+        for group in groups:
+            self._submit(group)
+
+    def _listen(self, event: Any) -> None:
+        _, message = event
+        self.heard.put(message)
+
+    def _submit(self, group: Group) -> None:
+        future = self.client.submit(_on_worker, group, str(self.work), pure=False, retries=1)
+        self.futures[future] = group
+
+    def events(self) -> Iterator[tuple[str, Any]]:
+        from distributed import wait
+
+        while self.futures:
+            with contextlib.suppress(TimeoutError):
+                wait(list(self.futures), timeout=POLL_SECONDS, return_when="FIRST_COMPLETED")
+            yield from self._said()
+            for future in [f for f in self.futures if f.done()]:
+                yield from self._finished(future)
+            yield from self._overdue()
+        self.client.unsubscribe_topic(TOPIC)
+
+    def _said(self) -> Iterator[tuple[str, Any]]:
+        while not self.heard.empty():
+            message = self.heard.get()
+            if message.get("run") != str(self.work):
+                continue
+            if "begin" in message and message["begin"] in self.left:
+                self.running[message["begin"]] = (time.monotonic(), message["worker"])
+                yield "begin", message["begin"]
+            elif "end" in message:
+                yield from self._ended(Outcome.from_dict(message["end"]))
+
+    def _ended(self, outcome: Outcome) -> Iterator[tuple[str, Any]]:
+        self.running.pop(outcome.id, None)
+        if self.left.pop(outcome.id, None) is not None:
+            yield "end", outcome
+
+    def _finished(self, future: Any) -> Iterator[tuple[str, Any]]:
+        group = self.futures.pop(future)
+        error = future.exception() if not future.cancelled() else None
+        if error is None and not future.cancelled():
+            for outcome in future.result():
+                yield from self._ended(outcome)
+            return
+        yield from self._said()
+        message = f"lost on the cluster: {type(error).__name__ if error else 'cancelled'}: {error or ''}"
+        for job in group.jobs:
+            if job.id in self.left:
+                yield from self._ended(Outcome(job.id, job.key, STATUS_KILLED, message=message))
+
+    def _overdue(self) -> Iterator[tuple[str, Any]]:
+        if self.timeout is None:
+            return
+        now = time.monotonic()
+        for name, (since, worker) in list(self.running.items()):
+            if now - since <= self.timeout:
+                continue
+            future, group = next((f, g) for f, g in self.futures.items() if name in {j.id for j in g.jobs})
+            del self.futures[future]
+            future.cancel(force=True)
+            self.client.restart_workers([worker], raise_for_error=False)
+            message = f"longer than its limit of {self.timeout:g} s"
+            key = self.left[name].key
+            yield from self._ended(Outcome(name, key, STATUS_TIMEOUT, seconds=now - since, message=message))
+            rest = tuple(job for job in group.jobs if job.id in self.left)
+            if rest:
+                self._submit(replace(group, jobs=rest))
+
+
+def _on_worker(group: Group, work: str) -> list[Outcome]:
+    """Run a group on a worker of Dask, telling the client what begins and ends."""
+    from distributed import get_worker
+
+    folder = Path(work)
+    if not folder.is_dir():
+        raise OutputError(
+            explain(
+                f"the worker cannot see {work}",
+                do="put the output folder on a file system that every worker mounts at the same path",
+            )
+        )
+    worker = get_worker()
+
+    def say(**message: Any) -> None:
+        worker.log_event(TOPIC, {"run": work, "worker": worker.address, **message})
+
+    done: list[Outcome] = []
+    for outcome in run_group(group, folder, 1, lambda job: say(begin=job)):
+        say(end=outcome.to_dict())
+        done.append(outcome)
+    return done

@@ -1,0 +1,260 @@
+"""What a job will cost, and how many processes that calls for."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from tiva.errors import UsageError, explain
+
+BASE_BYTES = 350 << 20
+"""Interpreter, NumPy, SciPy, Numba and compiled kernels of one process (measured 250 to 330 MiB)."""
+
+MATRICES = 5.0
+"""Peak memory of a decomposition in n × n matrices: table, coefficients while factorised, factors, triangles, slack."""
+
+START_SECONDS = 6.0
+"""Starting a process: imports and compiling the kernels."""
+
+START_INTERFERENCE = 0.25
+"""Part of the start of each further process that the others feel (disk, memory)."""
+
+TEXT_BYTES_PER_CELL = 9.0
+"""Bytes a cell takes in a text file, and about as many in a workbook."""
+
+PACKED_BYTES_PER_CELL = 2.5
+"""Bytes a cell takes in a compressed binary file."""
+
+READ_RATE = 40e6
+"""Cells of text per second, order of magnitude, for the estimate only: about a tenth of it for text."""
+
+FULL_SPEED_N = 1500
+"""Rows at which all cores reach half of their joint speed in an LU factorisation."""
+
+MEMORY_SHARE = 0.8
+"""Part of the free memory that a run uses when it is not told how much."""
+
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def parse_bytes(text: str | int) -> int:
+    """Return bytes from ``"8GB"``, ``"512 MiB"`` or a number; K, M, G, T are powers of 1024.
+
+    Raises
+    ------
+    UsageError
+        It is no size, or not more than zero.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(text), re.IGNORECASE)
+    size = int(float(found[1]) * _SIZES[found[2].upper()]) if found else 0
+    if size <= 0:
+        raise UsageError(explain("not a size of memory", got=repr(text), expected="such as '8GB' or '512MB'"))
+    return size
+
+
+def format_bytes(size: float) -> str:
+    """Return a size in words: ``1.5 GB``."""
+    for unit, factor in (("GB", 1 << 30), ("MB", 1 << 20), ("kB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size:.0f} B"
+
+
+def free_memory() -> int:
+    """Return bytes that can be used without swapping; 4 GiB where the system does not say."""
+    try:
+        with Path("/proc/meminfo").open(encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable:"):
+                    return _within_container(int(line.split()[1]) << 10)
+    except OSError:
+        pass
+    names = getattr(os, "sysconf_names", {})
+    if "SC_PHYS_PAGES" in names:
+        return int(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")) // 2
+    return 4 << 30
+
+
+def _within_container(free: int) -> int:
+    """Bound by the limit of the control group, where there is one."""
+    folder = Path("/sys/fs/cgroup")
+    try:
+        limit = (folder / "memory.max").read_text(encoding="ascii").strip()
+        used = int((folder / "memory.current").read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return free
+    return free if limit == "max" else max(1 << 20, min(free, int(limit) - used))
+
+
+def cores() -> int:
+    """Return the processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return max(1, os.cpu_count() or 1)
+
+
+def rows_of(path: Path) -> int:
+    """Estimate how many country-sectors the table in a file or folder has, from headers and sizes only."""
+    try:
+        if path.suffix == ".npz":
+            return _rows_of_npz(path)
+        if path.suffix in {".nc", ".h5"}:
+            return _rows_of_hdf(path)
+        if path.is_dir():
+            biggest = max((p.stat().st_size for p in path.rglob("*") if p.is_file()), default=0)
+            return max(1, math.isqrt(int(biggest / TEXT_BYTES_PER_CELL)))
+        packed = path.suffix in {".zip", ".xlsx", ".xlsb", ".parquet", ".gz"}
+        return max(1, math.isqrt(int(path.stat().st_size / (PACKED_BYTES_PER_CELL if packed else TEXT_BYTES_PER_CELL))))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return 1
+
+
+def _rows_of_npz(path: Path) -> int:
+    import numpy as np
+
+    largest = 1
+    with zipfile.ZipFile(path) as archive:
+        for name in archive.namelist():
+            with archive.open(name) as member:
+                version = np.lib.format.read_magic(member)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape = read(member)[0]
+                if len(shape) == 2 and shape[0] == shape[1]:
+                    largest = max(largest, shape[0])
+    return largest
+
+
+def _rows_of_hdf(path: Path) -> int:
+    import h5py
+
+    sizes = [1]
+
+    def look(_: str, item: object) -> None:
+        shape = getattr(item, "shape", ())
+        if len(shape) == 2 and shape[0] == shape[1]:
+            sizes.append(int(shape[0]))
+        elif len(shape) == 4:
+            sizes.append(int(shape[0] * shape[1]))
+
+    with h5py.File(path, "r") as file:
+        file.visititems(look)
+    return max(sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds on one core, and bytes at the peak; rough, for planning."""
+
+    seconds: float
+    memory: int
+
+
+def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, rate: float | None = None) -> Estimate:
+    """Estimate the jobs that share one table.
+
+    Parameters
+    ----------
+    rows
+        n, country-sectors.
+    jobs
+        How many share the factorisation.
+    cube_bytes
+        Size of the largest block of a cube.
+    rate
+        Floating-point operations a second of one core; measured when left out.
+
+    Notes
+    -----
+    Time is 4/3 n³ operations (LU 2/3, diagonal blocks 2/3) and 0.15 n³ a job for the bilateral products, plus reading
+    n² cells. Memory is ``MATRICES`` n² numbers beside the interpreter.
+    """
+    speed = rate or flops()
+    cells = float(rows) ** 2
+    work = (4 / 3 + 0.15 * jobs) * cells * rows
+    return Estimate(
+        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes)
+    )
+
+
+@cache
+def flops() -> float:
+    """Measure the operations a second of one core in a matrix product; takes some milliseconds."""
+    import numpy as np
+
+    from tiva.batch.threads import limited
+
+    a = np.full((384, 384), 0.5)
+    best = math.inf
+    with limited(1):
+        for _ in range(3):
+            start = time.perf_counter()
+            a @ a
+            best = min(best, time.perf_counter() - start)
+    return float(2 * 384**3 / max(best, 1e-6)) * 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a run uses the machine: processes, BLAS threads in each, and why."""
+
+    workers: int
+    threads: int
+    seconds: float
+    reason: str
+
+
+def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: int) -> Layout:
+    """Choose between many processes with one thread and one process with all threads.
+
+    Parameters
+    ----------
+    groups
+        Rows and estimate of each group of jobs that shares a table.
+    workers
+        Processes asked for; 0 leaves it to the model.
+    memory
+        Budget in bytes.
+    """
+    count = cores()
+    if not groups:
+        return Layout(1, 1, 0.0, "nothing to run")
+    peak = max(e.memory for _, e in groups)
+    fitting = max(1, min(memory // max(1, peak), len(groups)))
+    alone = _joint(groups, count)
+    if workers:
+        used = min(workers, len(groups))
+        threads = count if workers == 1 else 1
+        return Layout(
+            used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for"
+        )
+    parallel = min(count, fitting)
+    spread = _spread([e.seconds for _, e in groups], parallel)
+    if parallel > 1 and spread < alone:
+        reason = f"{parallel} processes with one thread: {spread:.0f} s against {alone:.0f} s with all threads in one"
+        return Layout(parallel, 1, spread, reason)
+    why = "memory allows one table at a time" if fitting == 1 and len(groups) > 1 else "threads finish sooner"
+    return Layout(1, count, alone, f"one process with {count} threads: {why}")
+
+
+def _joint(groups: Sequence[tuple[int, Estimate]], count: int) -> float:
+    """Seconds of one process with all threads, which small matrices cannot use."""
+    total = START_SECONDS
+    for rows, cost in groups:
+        gain = 1 + (count - 1) * rows / (rows + FULL_SPEED_N)
+        total += cost.seconds / gain
+    return total
+
+
+def _spread(seconds: Sequence[float], workers: int) -> float:
+    """Seconds of several processes, longest group first."""
+    loads = [START_SECONDS * (1 + START_INTERFERENCE * (workers - 1))] * workers
+    for cost in sorted(seconds, reverse=True):
+        loads[loads.index(min(loads))] += cost
+    return max(loads)

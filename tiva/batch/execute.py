@@ -1,0 +1,264 @@
+"""The body of a job: operators, one decomposition or cube, one file. Runs in whatever process it is called in."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import shutil
+import time
+import traceback
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tiva.batch import writers
+from tiva.batch.jobs import Group, Job
+from tiva.errors import TivaError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+    from tiva.model.operators import Operators
+
+Started = Callable[[str], None]
+
+STATUS_OK = "ok"
+STATUS_FAILED = "failed"
+STATUS_TIMEOUT = "timed out"
+STATUS_KILLED = "worker died"
+STATUS_REFUSED = "refused"
+FAILURES = (STATUS_FAILED, STATUS_TIMEOUT, STATUS_KILLED, STATUS_REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a job.
+
+    Attributes
+    ----------
+    id, key
+        Of the job.
+    status
+        ``"ok"`` or one of :data:`FAILURES`.
+    path
+        The written file: temporary until the run has taken it over, then below the output folder.
+    sha256, size
+        Of the file.
+    year
+        Of the table that was read.
+    seconds, peak_bytes
+        Time of the job, and the largest memory of its process while it ran.
+    warnings
+        Texts of all warnings.
+    identity_residual
+        Share of gross flows that the terms miss, where the method is an identity.
+    table_sha256
+        Checksum of the table after scenarios.
+    message
+        Why it failed.
+    """
+
+    id: str
+    key: str
+    status: str
+    path: str = ""
+    sha256: str = ""
+    size: int = 0
+    year: int | None = None
+    seconds: float = 0.0
+    peak_bytes: int = 0
+    warnings: tuple[str, ...] = ()
+    identity_residual: float | None = None
+    table_sha256: str = ""
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        values = asdict(self)
+        values["warnings"] = list(self.warnings)
+        return values
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Outcome:
+        """Rebuild from :meth:`to_dict`; keys of other versions are left out."""
+        known = {k: v for k, v in values.items() if k in cls.__slots__}
+        known["warnings"] = tuple(known.get("warnings", ()))
+        return cls(**known)
+
+
+def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
+    """Compute the result of a job that is not a cube.
+
+    Parameters
+    ----------
+    job
+        The job.
+    model
+        Operators of its source, when they are at hand already.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    from tiva.batch.scenarios import operators
+    from tiva.router import decompose
+
+    if job.method is None:
+        msg = "a cube is streamed, not returned"
+        raise TypeError(msg)
+    return decompose(operators(job.source) if model is None else model, **job.method.arguments())
+
+
+def run_group(group: Group, work: Path, threads: int, started: Started | None = None) -> Iterator[Outcome]:
+    """Run the jobs of a group one after the other; a failure ends its job only.
+
+    Parameters
+    ----------
+    group
+        Jobs that share a table.
+    work
+        Folder for the files, on the file system of the output folder.
+    threads
+        Threads of BLAS and Numba.
+    started
+        Called with the id of each job before it begins.
+
+    Yields
+    ------
+    Outcome
+    """
+    from tiva.batch.threads import limited
+
+    shared = _Shared(group)
+    with limited(threads):
+        for job in group.jobs:
+            if started is not None:
+                started(job.id)
+            yield _run_job(job, shared, work)
+
+
+class _Shared:
+    """Operators of a group, made by its first job; an error is kept, too."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._model: Operators | None = None
+        self._error: TivaError | None = None
+        self._warnings: list[str] = []
+
+    def model(self) -> Operators:
+        from tiva.batch.scenarios import operators
+
+        if self._error is not None:
+            raise self._error
+        if self._model is None:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                try:
+                    self._model = operators(self._group.source)
+                except TivaError as error:
+                    self._error = error
+                    raise
+            self._warnings = _texts(caught)
+        return self._model
+
+    @property
+    def warnings(self) -> list[str]:
+        return self._warnings
+
+
+def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
+    target = work / f"{writers.short(job.id)}-{uuid.uuid4().hex[:8]}{Path(job.place(None)).suffix}"
+    begin = time.monotonic()
+    _reset_peak()
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            found = _compute(job, shared.model(), target)
+        return Outcome(
+            id=job.id,
+            key=job.key,
+            status=STATUS_OK,
+            path=str(target),
+            sha256=writers.checksum(target),
+            size=writers.size_of(target),
+            seconds=time.monotonic() - begin,
+            peak_bytes=peak_memory(),
+            warnings=tuple(dict.fromkeys([*shared.warnings, *_texts(caught)])),
+            **found,
+        )
+    except (Exception, MemoryError) as error:  # noqa: BLE001  (a job may fail in any way; the others go on)
+        _discard(target)
+        return Outcome(
+            id=job.id,
+            key=job.key,
+            status=STATUS_FAILED,
+            seconds=time.monotonic() - begin,
+            peak_bytes=peak_memory(),
+            message=explain_failure(error),
+            details={} if isinstance(error, TivaError) else {"traceback": traceback.format_exc()},
+        )
+
+
+def _compute(job: Job, model: Operators, target: Path) -> dict[str, Any]:
+    table = getattr(model, "banded", model.table)
+    found: dict[str, Any] = {"year": table.year, "table_sha256": table.checksum}
+    if job.cube is not None:
+        from tiva.batch.cubes import stream_cube
+
+        report = stream_cube(model, target, origin=job.cube.origin, form=job.cube.format)
+        found["identity_residual"] = report.residual
+        writers.sync(target)
+        return found
+    dataset = execute(job, model)
+    found["identity_residual"] = dataset.attrs.get("identity_residual")
+    writers.write(dataset, target, job.format, job.labels())
+    return found
+
+
+def explain_failure(error: BaseException) -> str:
+    """Return what a person needs to know about an error, on one line."""
+    if isinstance(error, TivaError):
+        return " | ".join(line.strip() for line in str(error).splitlines())
+    if isinstance(error, MemoryError):
+        return "out of memory: give the run fewer workers or more memory"
+    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full: free space, then run again with resume"
+    return f"{type(error).__name__}: {error}"
+
+
+def _texts(caught: list[warnings.WarningMessage]) -> list[str]:
+    return [f"{w.category.__name__}: {' | '.join(str(w.message).splitlines())}" for w in caught]
+
+
+def _discard(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _reset_peak() -> None:
+    """Forget the largest memory so far, where the system can (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def peak_memory() -> int:
+    """Return the largest memory of this process in bytes: since the job began on Linux, since its start elsewhere."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) << 10
+    try:
+        import resource
+        import sys
+    except ImportError:
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak if sys.platform == "darwin" else peak << 10)

@@ -1,0 +1,267 @@
+"""From a plan to jobs: every combination, each with a key that changes when its result could."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tiva._version import __version__
+from tiva.batch import costs
+from tiva.batch.plan import BASELINE, NO_MARGINS, CubeSpec, MarginSpec, MethodSpec, Plan, ScenarioSpec, TableSpec
+from tiva.errors import UsageError, explain
+
+EXAMPLE_ROWS = 255
+"""Country-sectors of the embedded example."""
+
+NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
+"""Folder of results without a year, as data sets partitioned by folders write a missing value."""
+
+_NUMERICS = ("numpy", "scipy", "numba", "pandas", "pyarrow", "xarray", "zarr", "h5netcdf")
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A file or folder that a job reads; ``sha256`` is that of its bytes when the plan was expanded."""
+
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class TableSource:
+    """One table of one year, and how it is changed before any method sees it."""
+
+    name: str
+    kind: str
+    input: Input | None
+    catalogue: str
+    year: int | None
+    layout: str | None
+    options: Mapping[str, Any]
+    margins_name: str
+    margins: MarginSpec | None
+    margins_input: Input | None
+    scenario_name: str
+    scenarios: tuple[ScenarioSpec, ...]
+    backend: str | None
+
+    def inputs(self) -> tuple[Input, ...]:
+        """Return the files behind it."""
+        return tuple(i for i in (self.input, self.margins_input) if i is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One result file.
+
+    Attributes
+    ----------
+    id
+        Readable, unique in the plan; the result's place follows from it.
+    key
+        Digest of inputs, options and versions.
+    source
+        Table, margins and scenario.
+    method, cube
+        What is computed; one of the two.
+    format
+        Of the result.
+    """
+
+    id: str
+    key: str
+    source: TableSource
+    method: MethodSpec | None
+    cube: CubeSpec | None
+    format: str
+
+    def place(self, year: int | None) -> str:
+        """Return the path of the result below the output folder."""
+        suffix = {"parquet": ".parquet", "netcdf": ".nc", "zarr": ".zarr"}[self.format]
+        if self.cube is not None:
+            return f"cubes/{self.id}{suffix if self.format == 'zarr' else ''}"
+        folder = f"year={NO_YEAR if year is None else year}/method={self.method.method if self.method else ''}"
+        return f"data/{folder}/{self.id}{suffix}"
+
+    def labels(self) -> dict[str, str]:
+        """Return what tells this result from others, as columns of the result set."""
+        spec = self.method
+        return {
+            "table": self.source.name,
+            "scenario": self.source.scenario_name,
+            "margins": self.source.margins_name,
+            "spec": spec.label if spec else (self.cube.name if self.cube else ""),
+            "level": spec.level if spec else "cube",
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Jobs that share a table, and so one factorisation; they run one after the other in one process."""
+
+    source: TableSource
+    jobs: tuple[Job, ...]
+    rows: int
+    cost: costs.Estimate = field(default=costs.Estimate(0.0, 0))
+
+
+def expand(plan: Plan) -> tuple[Group, ...]:
+    """Return all groups of jobs of a plan, in the order of the plan.
+
+    Raises
+    ------
+    UsageError
+        Two jobs would have one name.
+    """
+    groups: list[Group] = []
+    taken: set[str] = set()
+    for source in _sources(plan):
+        specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
+        jobs = tuple(_job(plan, source, spec) for spec in _distinct(specs))
+        for job in jobs:
+            if job.id in taken:
+                raise UsageError(
+                    explain(f"two jobs have the name {job.id!r}", do="give their tables or methods names of their own")
+                )
+            taken.add(job.id)
+        rows = EXAMPLE_ROWS if source.input is None else costs.rows_of(Path(source.input.path))
+        block = max((_block_bytes(rows, c) for c in plan.cubes), default=0)
+        groups.append(Group(source, jobs, rows, costs.estimate(rows, len(jobs), block)))
+    return tuple(groups)
+
+
+def _distinct(specs: list[MethodSpec | CubeSpec]) -> list[MethodSpec | CubeSpec]:
+    return list({json.dumps(asdict(spec), sort_keys=True): spec for spec in specs}.values())
+
+
+def _block_bytes(rows: int, cube: CubeSpec) -> int:
+    from tiva.batch.cubes import BLOCK_BYTES
+
+    return min(BLOCK_BYTES, rows * rows * 8) * 3 if cube.origin == "country-sector" else 0
+
+
+def _sources(plan: Plan) -> list[TableSource]:
+    margins: dict[str, MarginSpec | None] = {NO_MARGINS: None, **{m.name: m for m in plan.margins}}
+    found: list[TableSource] = []
+    for table in plan.tables:
+        for name, path, year in _table_years(table):
+            for margin in table.margins or tuple(margins):
+                for scenario in table.scenarios or (BASELINE, *(s.name for s in plan.scenarios)):
+                    spec = margins[margin]
+                    found.append(
+                        TableSource(
+                            name=name,
+                            kind=table.kind,
+                            input=None if path is None else Input(str(path), digest(path)),
+                            catalogue=table.catalogue,
+                            year=year,
+                            layout=table.layout,
+                            options=table.options,
+                            margins_name=margin,
+                            margins=spec,
+                            margins_input=None if spec is None else Input(str(spec.file), digest(spec.file)),
+                            scenario_name=scenario,
+                            scenarios=plan.scenario_chain(scenario),
+                            backend=plan.backend,
+                        )
+                    )
+    return found
+
+
+def _table_years(table: TableSpec) -> list[tuple[str, Path | None, int | None]]:
+    """Name, file and year of each table; several files of one entry are named after the file too."""
+    years: tuple[int | None, ...] = table.years or (None,)
+    if table.kind != "files":
+        return [(table.name, None, year) for year in years]
+    many = len(table.files) > 1
+    stems = [f.name if f.is_dir() else f.name.split(".")[0] for f in table.files]
+    if len(set(stems)) < len(stems):
+        stems = [f"{f.parent.name}-{f.name}" for f in table.files]
+    return [
+        (f"{table.name}-{stem}" if many else table.name, file, year)
+        for file, stem in zip(table.files, stems, strict=True)
+        for year in years
+    ]
+
+
+def _job(plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec) -> Job:
+    method = spec if isinstance(spec, MethodSpec) else None
+    cube = spec if isinstance(spec, CubeSpec) else None
+    form = plan.format if cube is None else cube.format
+    parts = [source.name, str(source.year) if source.year is not None else None]
+    parts += [source.scenario_name if source.scenario_name != BASELINE else None]
+    parts += [source.margins_name if source.margins_name != NO_MARGINS else None]
+    if method is not None:
+        parts += [method.label, method.level, _selection(method)]
+    elif cube is not None:
+        parts += [cube.name]
+    described = {
+        "source": _described(source),
+        "method": None if method is None else asdict(method),
+        "cube": None if cube is None else asdict(cube),
+        "format": form,
+        "code": code_version(),
+    }
+    key = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
+    return Job("_".join(p for p in parts if p), key, source, method, cube, form)
+
+
+def _selection(method: MethodSpec) -> str | None:
+    """A short digest of the labels that were chosen, so that two choices are two files."""
+    chosen = [method.exporter, method.importer, method.sector]
+    if not any(chosen):
+        return None
+    return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:8]
+
+
+def _described(source: TableSource) -> dict[str, Any]:
+    """The source without the places of its files: moving them changes nothing."""
+    values = asdict(source)
+    values["input"] = source.input.sha256 if source.input else None
+    values["margins_input"] = source.margins_input.sha256 if source.margins_input else None
+    if source.margins is not None:
+        values["margins"] = {"name": source.margins.name, "options": dict(source.margins.options)}
+    return values
+
+
+@cache
+def code_version() -> dict[str, str]:
+    """Return what a result depends on beside its inputs: the package's files and the numerical libraries."""
+    package = Path(__file__).resolve().parents[1]
+    folders = [package, package.parent / "data_fetch"]
+    hasher = hashlib.sha256()
+    for folder in folders:
+        for file in sorted(folder.rglob("*")):
+            if file.suffix in {".py", ".csv", ".toml", ".nc"} and _counts(file.relative_to(folder)):
+                hasher.update(file.relative_to(folder).as_posix().encode() + b"\0")
+                hasher.update(hashlib.sha256(file.read_bytes()).digest())
+    versions = {"tiva": __version__, "files": hasher.hexdigest()}
+    for name in _NUMERICS:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return versions
+
+
+def _counts(relative: Path) -> bool:
+    """Files that numbers cannot depend on are left out: pages, plots and the command line."""
+    return relative.parts[0] not in {"cli", "report", "__pycache__"}
+
+
+def digest(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or of the names and contents of a folder."""
+    path = Path(path)
+    if path.is_dir():
+        hasher = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file()):
+            hasher.update(file.relative_to(path).as_posix().encode() + b"\0" + bytes.fromhex(digest(file)))
+        return hasher.hexdigest()
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

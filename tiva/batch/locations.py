@@ -1,0 +1,125 @@
+"""Paths in a plan: relative to its folder, free of shell syntax and secrets, outputs apart from inputs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tiva.batch.fields import Fields, Kind
+
+if TYPE_CHECKING:
+    from tiva.batch.plan import TableSpec
+
+_SHELL = re.compile(r"\$|`|;|\||&|<|>|\n|\r|\x00|^~|%[A-Za-z_][A-Za-z0-9_]*%")
+_SECRET = re.compile(
+    r"://[^/@\s]*:[^/@\s]*@"
+    r"|(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature)\s*[=:]"
+    r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abpr]-|-----BEGIN",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
+_GLOB = re.compile(r"[*?\[]")
+
+
+def complaint(text: str) -> str | None:
+    """Say what makes a path unsafe, without repeating a secret; ``None`` when nothing does."""
+    if _SECRET.search(text):
+        return "looks as if it holds a password or key; plans are kept in results, so keep secrets out of them"
+    found = _SHELL.search(text)
+    if found:
+        return f"holds shell syntax ({found.group()!r} at character {found.start() + 1}); nothing is expanded here"
+    if _ADDRESS.match(text):
+        return "is an address, not a path; use catalogue = ... for tables to download"
+    if not text.strip():
+        return "is empty"
+    return None
+
+
+def safe_path(fields: Fields, name: str, root: Path, *, default: str | None) -> Path | None:
+    """Return a path of the plan as an absolute one; ``None`` when it is missing or refused."""
+    text = fields.take(name, Kind.TEXT, default=default)
+    if text is None:
+        if name not in fields:
+            fields.problem("", f"{name} = ... is missing")
+        return None
+    wrong = complaint(text)
+    if wrong:
+        fields.problem(name, f"the path {wrong}", value=True)
+        return None
+    return (root / text).resolve()
+
+
+def find_files(fields: Fields, name: str, root: Path) -> tuple[Path, ...]:
+    """Return the files and folders of a list of paths and patterns, sorted within a pattern, each once."""
+    found: list[Path] = []
+    for index, text in enumerate(fields.names(name) or ()):
+        listed = isinstance(fields[name], list)
+        at = (*fields.at(name), index) if listed else fields.at(name)
+        wrong = complaint(text)
+        if wrong:
+            fields.problems.add(at, f"{name}: the path {wrong}", value=True)
+            continue
+        matches = _matches(root, text)
+        if not matches:
+            where = (root / text).resolve()
+            what = f"nothing matches {where}" if _GLOB.search(text) else f"no such table: {where}"
+            fields.problems.add(at, f"{name}: {what}", value=True)
+        found.extend(m for m in matches if m not in found)
+    return tuple(found)
+
+
+def _matches(root: Path, text: str) -> list[Path]:
+    path = (root / text).resolve()
+    if not _GLOB.search(text):
+        return [path] if path.exists() else []
+    base, pattern = _fixed_part(root, text)
+    return sorted(p.resolve() for p in base.glob(pattern) if not p.name.startswith("."))
+
+
+def _fixed_part(root: Path, text: str) -> tuple[Path, str]:
+    """Split a pattern into the folder before its first wildcard and the rest."""
+    parts = Path(text).parts
+    first = next((i for i, part in enumerate(parts) if _GLOB.search(part)), len(parts) - 1)
+    return (root.joinpath(*parts[:first])).resolve(), str(Path(*parts[first:]))
+
+
+def check_places(
+    top: Fields, output: Path, from_plan: bool, tables: Iterable[TableSpec], margins: Iterable[Path], plan: Path
+) -> None:
+    """Note an output folder that lies among the inputs, or holds them."""
+    at = ("output", "folder") if from_plan else ()
+    if output.exists() and not output.is_dir():
+        top.problems.add(at, f"the output {output} is a file, not a folder", value=bool(at))
+    if output == plan.parent.resolve():
+        top.problems.add(at, "the output folder is that of the plan; name a folder of its own", value=bool(at))
+    for index, table in enumerate(tables):
+        where = ("tables", index, "paths")
+        for file in table.files:
+            if file.is_relative_to(output):
+                top.problems.add(where, f"the input {file} lies in the output folder {output}", value=True)
+            elif file.is_dir() and output.is_relative_to(file):
+                top.problems.add(at or where, f"the output folder {output} lies in the input {file}", value=True)
+        for base, recursive in _roots(top, index, plan.parent):
+            if output == base or (recursive and output.is_relative_to(base)):
+                said = f"the output folder {output} lies in {base}, where inputs are looked for"
+                top.problems.add(at or where, said, value=True)
+    for file in margins:
+        if file.is_relative_to(output):
+            top.problems.add(at, f"the margins {file} lie in the output folder {output}", value=bool(at))
+
+
+def _roots(top: Fields, index: int, root: Path) -> list[tuple[Path, bool]]:
+    """Folders that the patterns of a table search, and whether below them too."""
+    given = top["tables"][index].get("paths", [])
+    texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+    roots: list[tuple[Path, bool]] = []
+    for text in texts:
+        if isinstance(text, str) and complaint(text) is None:
+            if _GLOB.search(text):
+                base, pattern = _fixed_part(root, text)
+                roots.append((base, "**" in pattern))
+            else:
+                roots.append(((root / text).resolve().parent, False))
+    return roots

@@ -1,0 +1,63 @@
+"""One run at a time on an output folder."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from tiva.errors import MissingExtraError, OutputError, OutputLockedError, explain
+
+LOCK_FILE = ".lock"
+
+
+@contextlib.contextmanager
+def locked(folder: Path, wait: float = 0.0) -> Iterator[None]:
+    """Hold the lock of an output folder inside the block; the folder is made when missing.
+
+    Parameters
+    ----------
+    folder
+        The output folder.
+    wait
+        Seconds to wait for another run; 0 refuses at once, a negative number waits for ever.
+
+    Raises
+    ------
+    OutputLockedError
+        Another run holds it.
+    OutputError
+        The folder cannot be made or written.
+
+    Notes
+    -----
+    The lock belongs to the open file (``flock`` or its like): the system frees it when the process ends, however it
+    ends. The file itself stays and means nothing.
+    """
+    try:
+        from filelock import FileLock, Timeout
+    except ImportError as error:
+        raise MissingExtraError("filelock", "batch", "a batch") from error
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+        lock = FileLock(folder / LOCK_FILE, timeout=wait)
+        lock.acquire()
+    except Timeout as error:
+        raise OutputLockedError(
+            explain(
+                f"another run works on {folder}",
+                do="wait until it ends, or choose another output folder; a run that crashed holds no lock",
+            )
+        ) from error
+    except OSError as error:
+        raise OutputError(
+            explain(f"cannot write to the output folder {folder}", got=str(error), do="choose another folder")
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,490 @@
+"""The plan of a batch: what a TOML file may say, read with the line and column of every mistake."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from tiva.batch.fields import Fields, Kind, Problems
+from tiva.batch.locations import check_places, find_files, safe_path
+from tiva.batch.positions import Positions, syntax_position
+from tiva.errors import MissingFileError, PlanError, TivaError, explain, suggest
+from tiva.terms import find_method
+
+FORMATS = ("parquet", "netcdf", "zarr")
+CUBE_FORMATS = ("zarr", "parquet")
+NO_MARGINS = "none"
+"""Name of the table as it is, where margins are listed."""
+
+BASELINE = "baseline"
+"""Name of the unchanged table, where scenarios are listed."""
+
+EXAMPLE_PLAN = "example_plan.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class TableSpec:
+    """Tables that are read in one way.
+
+    Attributes
+    ----------
+    name
+        Used in file names and results.
+    kind
+        ``"example"``, ``"files"`` or ``"catalogue"``.
+    files
+        Files or folders, absolute; empty unless ``kind`` is ``"files"``.
+    catalogue
+        Name in the catalogue of ``tiva.open``.
+    years
+        Years to read; empty: the one that the file holds.
+    layout, options
+        As for :func:`tiva.read`.
+    margins, scenarios
+        Names that apply to these tables; all when ``None``.
+    """
+
+    name: str
+    kind: str
+    files: tuple[Path, ...] = ()
+    catalogue: str = ""
+    years: tuple[int, ...] = ()
+    layout: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    margins: tuple[str, ...] | None = None
+    scenarios: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MethodSpec:
+    """One decomposition with all options decided; ``label`` names it in results."""
+
+    method: str
+    perspective: str | None
+    approach: str | None
+    perimeter: str | None
+    level: str
+    detail: bool
+    exporter: tuple[str, ...] | None = None
+    importer: tuple[str, ...] | None = None
+    sector: tuple[str, ...] | None = None
+    name: str | None = None
+
+    @property
+    def label(self) -> str:
+        """Method with the options that tell it from its siblings: ``bm-exporter-source``."""
+        if self.name:
+            return self.name
+        parts = [self.method, self.perspective, self.approach, self.perimeter if self.perspective == "self" else None]
+        return "-".join(p for p in parts if p) + ("-detail" if self.detail else "")
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the keyword arguments of :func:`tiva.decompose`."""
+        chosen = {n: getattr(self, n) for n in ("exporter", "importer", "sector")}
+        return {
+            "method": self.method, "perspective": self.perspective, "approach": self.approach,
+            "perimeter": self.perimeter, "level": self.level, "detail": self.detail,
+            **{n: list(v) for n, v in chosen.items() if v is not None},
+        }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class CubeSpec:
+    """A cube of origins by flows that is streamed to disk; see :func:`tiva.batch.cubes.stream_cube`."""
+
+    name: str
+    origin: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class MarginSpec:
+    """A file of margins by firm-size band and how to split with it."""
+
+    name: str
+    file: Path
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioSpec:
+    """Changes of a table, in the order of the attributes; ``based_on`` is applied first.
+
+    Attributes
+    ----------
+    name, based_on
+        Its name and that of the scenario it builds on (empty: the table as read).
+    merge_split_countries
+        Sum the parts of split countries first.
+    aggregate_countries, aggregate_sectors
+        New label -> old labels, summed.
+    groups
+        Label -> countries that act as one exporter.
+    final_demand
+        Shocks: ``factor`` with optional ``seller``, ``sector`` and ``absorber``; output, value added and trade follow
+        with constant input coefficients.
+    """
+
+    name: str
+    based_on: str = ""
+    merge_split_countries: bool = False
+    aggregate_countries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    aggregate_sectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    final_demand: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A checked plan; every path in it is absolute.
+
+    Attributes
+    ----------
+    path, text
+        The file and its content.
+    output, format
+        Folder and file format of the results.
+    tables, methods, cubes, margins, scenarios
+        What is combined.
+    workers, memory, timeout, scheduler, backend
+        How it runs, unless the call says otherwise: processes (0: as the cost model says), bytes (``None``: 80 % of
+        what is free), seconds a job (``None``: no limit), where, and the array library of dense algebra.
+    """
+
+    path: Path
+    text: str
+    output: Path
+    format: str
+    tables: tuple[TableSpec, ...]
+    methods: tuple[MethodSpec, ...]
+    cubes: tuple[CubeSpec, ...] = ()
+    margins: tuple[MarginSpec, ...] = ()
+    scenarios: tuple[ScenarioSpec, ...] = ()
+    workers: int = 0
+    memory: int | None = None
+    timeout: float | None = None
+    scheduler: str | None = None
+    backend: str | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the text."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def scenario_chain(self, name: str) -> tuple[ScenarioSpec, ...]:
+        """Return the scenario after those that it is based on, first applied first."""
+        by_name = {s.name: s for s in self.scenarios}
+        chain: list[ScenarioSpec] = []
+        while name and name != BASELINE:
+            chain.insert(0, by_name[name])
+            name = chain[0].based_on
+        return tuple(chain)
+
+
+def read_plan(path: str | Path | None = None, *, out: str | Path | None = None) -> Plan:
+    """Read and check a plan.
+
+    Parameters
+    ----------
+    path
+        A TOML file; the example plan of the package when left out. Paths in it are relative to its folder.
+    out
+        Output folder in place of that of the plan, relative to the current folder.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    MissingFileError
+        There is no such plan.
+    PlanError
+        With one line ``line:column: message`` for each mistake: syntax, unknown keys and names, wrong types, options
+        that do not go together, tables that are not there, cycles, output among the inputs, unsafe paths.
+    """
+    if path is None:
+        text = resources.files("tiva.data").joinpath(EXAMPLE_PLAN).read_text(encoding="utf-8")
+        return parse_plan(text, Path.cwd() / EXAMPLE_PLAN, out=out)
+    path = Path(path)
+    if not path.is_file():
+        raise MissingFileError(explain(f"no such plan: {path}", do="name a TOML file"), path=path)
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        message = explain(f"{path}: not a UTF-8 text", got=f"byte {error.start}: {error.reason}")
+        raise PlanError(message, path=path, problems=(f"1:1: {error}",)) from error
+    return parse_plan(text, path.resolve(), out=out)
+
+
+def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
+    """Check the text of a plan that stands, or would stand, at ``path``; see :func:`read_plan`."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        position, said = syntax_position(error, text)
+        raise _refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
+    problems = Problems(Positions(text.replace("\r\n", "\n")))
+    plan = _plan(Fields(values, (), problems), text, path, out)
+    if problems.found or plan is None:
+        raise _refusal(path, problems.lines())
+    return plan
+
+
+def _refusal(path: Path, lines: list[str]) -> PlanError:
+    shown = "".join(f"\n  {path.name}:{line}" for line in lines)
+    count = "one mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+    return PlanError(f"the plan has {count}:{shown}", path=path, problems=lines)
+
+
+def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | None:
+    root = path.parent
+    version = top.take("version", Kind.INTEGER, default=1)
+    if version not in (None, 1):
+        top.problem("version", f"version {version} of plans is not known here; write version = 1")
+    output = top.table("output")
+    folder = safe_path(output, "folder", root, default="results")
+    form = output.choice("format", FORMATS, default="parquet")
+    output.finish()
+    run = _run(top.table("run"))
+    margins = tuple(_margin(f, root) for f in top.tables("margins"))
+    scenarios = _scenarios(top)
+    tables = tuple(_table(f, i, root) for i, f in enumerate(top.tables("tables", required=True)))
+    methods = tuple(m for f in top.tables("methods") for m in _methods(f))
+    cubes = tuple(_cube(f, i) for i, f in enumerate(top.tables("cubes")))
+    if not methods and not cubes and not top.problems.found:
+        top.problem("", "nothing to compute: add [[methods]] or [[cubes]]")
+    top.finish()
+    _check_names(top, tables, margins, scenarios, cubes)
+    target = (Path(out).resolve() if out is not None else folder) or root
+    check_places(top, target, out is None, tables, [m.file for m in margins], path)
+    if top.problems.found:
+        return None
+    return Plan(path, text, target, form, tables, methods, cubes, margins, scenarios, **run)
+
+
+def _run(fields: Fields) -> dict[str, Any]:
+    from tiva.batch.costs import parse_bytes
+
+    workers = fields.take("workers", Kind.INTEGER, default=0)
+    if workers is not None and workers < 0:
+        fields.problem("workers", "must be 0 (automatic) or more", value=True)
+    memory = fields.take("memory", Kind.TEXT, default=None)
+    size: int | None = None
+    if memory is not None:
+        try:
+            size = parse_bytes(memory)
+        except TivaError as error:
+            fields.problem("memory", str(error).splitlines()[0] + '; write for example "8GB"', value=True)
+    timeout = fields.take("timeout", Kind.NUMBER, default=None)
+    if timeout is not None and timeout <= 0:
+        fields.problem("timeout", "must be more than 0 seconds", value=True)
+    scheduler = fields.take("scheduler", Kind.TEXT, default=None)
+    if scheduler is not None:
+        from tiva.batch.cluster import SCHEDULERS, is_scheduler
+
+        if not is_scheduler(scheduler):
+            fields.problem("scheduler", f"unknown scheduler {scheduler!r}; one of {', '.join(SCHEDULERS)}", value=True)
+    backend = fields.choice("backend", ("numpy", "torch", "cupy", ""), default="") or None
+    fields.finish()
+    return {"workers": workers, "memory": size, "timeout": timeout, "scheduler": scheduler, "backend": backend}
+
+
+def _table(fields: Fields, index: int, root: Path) -> TableSpec:
+    example = fields.take("example", Kind.BOOLEAN, default=False)
+    catalogue = fields.take("catalogue", Kind.TEXT, default="")
+    has_paths = "paths" in fields
+    files = find_files(fields, "paths", root) if has_paths else ()
+    years = fields.years("years")
+    layout = fields.take("layout", Kind.TEXT, default=None)
+    options = fields.take("options", Kind.TABLE, default={})
+    if sum((bool(example), bool(catalogue), has_paths)) != 1:
+        fields.problem("", "a table needs exactly one of: paths, catalogue, example = true")
+    if catalogue and not years:
+        fields.problem("catalogue", "needs years = [...]")
+    for name, given in (("years", years), ("layout", layout), ("options", options)):
+        if example and given:
+            fields.problem(name, "does not go with example = true")
+    default = "example" if example else catalogue or f"table{index + 1}"
+    spec = TableSpec(
+        name=fields.label("name", default=default),
+        kind="example" if example else "catalogue" if catalogue else "files",
+        files=files,
+        catalogue=catalogue or "",
+        years=years,
+        layout=layout,
+        options=options or {},
+        margins=fields.names("margins"),
+        scenarios=fields.names("scenarios"),
+    )
+    fields.finish()
+    return spec
+
+
+def _methods(fields: Fields) -> list[MethodSpec]:
+    """Every combination of the options that are given as lists."""
+    method = fields.take("method", Kind.TEXT, default=None)
+    if method is None:
+        fields.problem("", 'a method needs its name: method = "bm"')
+        method = ""
+    axes: dict[str, tuple[Any, ...]] = {
+        name: fields.names(name) or (None,) for name in ("perspective", "approach", "perimeter")
+    }
+    levels = fields.names("level") or ("country",)
+    details = fields.flags("detail")
+    chosen = {name: fields.names(name) for name in ("exporter", "importer", "sector")}
+    label = fields.label("name", default="")
+    fields.finish()
+    found: list[MethodSpec] = []
+    if not method:
+        return found
+    for perspective in axes["perspective"]:
+        for approach in axes["approach"]:
+            for perimeter in axes["perimeter"]:
+                for level in levels:
+                    for detail in details:
+                        options = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
+                        spec = _method(fields, method, options, level, detail, chosen, label)
+                        if spec is not None:
+                            found.append(spec)
+    return found
+
+
+def _method(
+    fields: Fields,
+    method: str,
+    options: Mapping[str, str | None],
+    level: str,
+    detail: bool,
+    chosen: Mapping[str, tuple[str, ...] | None],
+    label: str,
+) -> MethodSpec | None:
+    try:
+        row = find_method(method, **options, level=level, detail=detail)
+    except TivaError as error:
+        at = next((n for n in (*options, "level", "detail") if n in fields and repr(fields[n]) in str(error)), "method")
+        fields.problem(at, " ".join(line.strip() for line in str(error).splitlines()), value=True)
+        return None
+    return MethodSpec(
+        method,
+        row.perspective or None,
+        row.approach or None,
+        options["perimeter"],
+        level,
+        detail,
+        **chosen,
+        name=label or None,
+    )
+
+
+def _margin(fields: Fields, root: Path) -> MarginSpec:
+    file = safe_path(fields, "path", root, default=None)
+    options: dict[str, Any] = {}
+    theta = fields.take("theta", Kind.NUMBER, default=None)
+    if theta is not None:
+        if abs(theta) > 1:
+            fields.problem("theta", "must lie between -1 and 1", value=True)
+        options["theta"] = float(theta)
+    for name, allowed in (("method", ("two-market", "proportional")), ("infeasible", ("refuse", "keep"))):
+        if name in fields:
+            options[name] = fields.choice(name, allowed, default=allowed[0])
+    label = fields.label("name", default=file.stem if file else "margins")
+    if file is not None and not file.is_file():
+        fields.problem("path", f"no such file: {file}", value=True)
+    fields.finish()
+    return MarginSpec(label, file or root, options)
+
+
+def _cube(fields: Fields, index: int) -> CubeSpec:
+    origin = fields.choice("origin", ("country", "country-sector"), default="country")
+    form = fields.choice("format", CUBE_FORMATS, default="zarr")
+    spec = CubeSpec(fields.label("name", default=f"cube{index + 1}"), origin, form)
+    fields.finish()
+    return spec
+
+
+def _scenarios(top: Fields) -> tuple[ScenarioSpec, ...]:
+    found: list[ScenarioSpec] = []
+    for fields in top.tables("scenarios"):
+        name = fields.label("name", default="")
+        if not name:
+            fields.problem("", 'a scenario needs a name: name = "..."')
+        spec = ScenarioSpec(
+            name=name,
+            based_on=fields.take("based_on", Kind.TEXT, default="") or "",
+            merge_split_countries=bool(fields.take("merge_split_countries", Kind.BOOLEAN, default=False)),
+            aggregate_countries=fields.groups("aggregate_countries"),
+            aggregate_sectors=fields.groups("aggregate_sectors"),
+            groups=fields.groups("groups"),
+            final_demand=tuple(_shock(f) for f in fields.tables("final_demand")),
+        )
+        fields.finish()
+        found.append(spec)
+    _check_cycles(top, found)
+    return tuple(found)
+
+
+def _shock(fields: Fields) -> Mapping[str, Any]:
+    factor = fields.take("factor", Kind.NUMBER, default=None)
+    if factor is None:
+        fields.problem("", "a shock of final demand needs factor = ...")
+    elif factor < 0:
+        fields.problem("factor", "must not be negative", value=True)
+    shock: dict[str, Any] = {"factor": float(factor or 0.0)}
+    for name in ("seller", "sector", "absorber"):
+        chosen = fields.names(name)
+        if chosen is not None:
+            shock[name] = list(chosen)
+    fields.finish()
+    return shock
+
+
+def _check_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
+    parents = {s.name: s.based_on for s in scenarios}
+    for index, scenario in enumerate(scenarios):
+        at = ("scenarios", index, "based_on")
+        if scenario.based_on and scenario.based_on not in {*parents, BASELINE}:
+            top.problems.add(at, _unknown("scenario", scenario.based_on, tuple(parents)), value=True)
+            continue
+        seen = [scenario.name]
+        while parents.get(seen[-1]):
+            seen.append(parents[seen[-1]])
+            if seen[-1] == scenario.name:
+                top.problems.add(at, f"scenarios go round in a circle: {' -> '.join(seen)}", value=True)
+                break
+            if seen[-1] in seen[:-1]:
+                break
+
+
+def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
+    close = suggest(name, known)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    return f"unknown {kind} {name!r}{hint}"
+
+
+def _check_names(
+    top: Fields,
+    tables: tuple[TableSpec, ...],
+    margins: tuple[MarginSpec, ...],
+    scenarios: tuple[ScenarioSpec, ...],
+    cubes: tuple[CubeSpec, ...],
+) -> None:
+    for kind, items in (("tables", tables), ("margins", margins), ("scenarios", scenarios), ("cubes", cubes)):
+        names = [item.name for item in items]
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                top.problems.add((kind, index, "name"), f"the name {name!r} is used twice in [[{kind}]]", value=True)
+            if name in {NO_MARGINS, BASELINE} and kind in {"margins", "scenarios"}:
+                top.problems.add((kind, index, "name"), f"the name {name!r} is reserved", value=True)
+    known = {"margins": (NO_MARGINS, *(m.name for m in margins)), "scenarios": (BASELINE, *(s.name for s in scenarios))}
+    for index, table in enumerate(tables):
+        for kind, names in known.items():
+            for position, name in enumerate(getattr(table, kind) or ()):
+                if name not in names:
+                    at = ("tables", index, kind, position)
+                    top.problems.add(at, _unknown(kind.removesuffix("s"), name, names), value=True)

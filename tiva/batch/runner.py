@@ -1,0 +1,401 @@
+"""Running a plan: what is done is kept, what is left is run, what happened is written down."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tiva.batch import costs, manifest, writers
+from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
+from tiva.batch.jobs import Group, Job, code_version, expand
+from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
+from tiva.batch.lock import locked
+from tiva.batch.plan import Plan, read_plan
+from tiva.batch.progress import Callback, Progress
+from tiva.batch.workers import Event, run_local
+from tiva.errors import OutputError, UsageError, explain
+
+WORK_FOLDER = ".work"
+"""Where files lie until they are whole; below the output folder, so that moving them is one step."""
+
+EXIT_FAILED_JOBS = 1
+"""Exit code of a run in which a job failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a run did, or would do.
+
+    Attributes
+    ----------
+    output
+        The output folder.
+    outcomes
+        One a job, in the order of the plan; empty after a dry run.
+    skipped
+        Ids of jobs that were done already, with unchanged inputs, options and code.
+    layout
+        Processes and threads, and why.
+    memory
+        Budget in bytes.
+    seconds
+        Duration of the run; of a dry run the estimate.
+    dry_run
+        Whether nothing was run.
+    groups
+        The jobs with their estimates.
+    manifest
+        Path of the manifest, ``None`` after a dry run.
+    """
+
+    output: Path
+    outcomes: tuple[Outcome, ...]
+    skipped: tuple[str, ...]
+    layout: costs.Layout
+    memory: int
+    seconds: float
+    dry_run: bool
+    groups: tuple[Group, ...] = field(repr=False)
+    manifest: Path | None = None
+
+    @property
+    def failed(self) -> tuple[Outcome, ...]:
+        """Outcomes of the jobs that failed."""
+        return tuple(o for o in self.outcomes if o.status != STATUS_OK)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when every job has its result, else 1."""
+        return EXIT_FAILED_JOBS if self.failed else 0
+
+    def summary(self) -> str:
+        """Return what a person wants to read at the end of a run, or of a dry run."""
+        return _dry_summary(self) if self.dry_run else _summary(self)
+
+    def __str__(self) -> str:
+        return self.summary()
+
+
+def _summary(report: BatchReport) -> str:
+    done = len(report.outcomes) - len(report.failed) - len(report.skipped)
+    parts = [f"{done} done", f"{len(report.skipped)} unchanged"]
+    if report.failed:
+        parts.append(f"{len(report.failed)} failed")
+    lines = [f"{len(report.outcomes)} jobs: {', '.join(parts)} in {report.seconds:.1f} s"]
+    warned = sum(1 for o in report.outcomes if o.warnings)
+    if warned:
+        lines.append(f"{warned} jobs with warnings; see {manifest.MANIFEST_FILE}")
+    residuals = [o.identity_residual for o in report.outcomes if o.identity_residual is not None]
+    if residuals:
+        lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
+    lines.append(f"results: {report.output}")
+    lines.extend(f"  {o.status}: {o.id}: {o.message}" for o in report.failed)
+    return "\n".join(lines)
+
+
+def _dry_summary(report: BatchReport) -> str:
+    jobs = [(job, group) for group in report.groups for job in group.jobs]
+    lines = [f"{len(jobs)} jobs on {len(report.groups)} tables, {len(report.skipped)} of them unchanged"]
+    for group in report.groups:
+        cost = f"{group.rows} rows, about {group.cost.seconds:.1f} s, {costs.format_bytes(group.cost.memory)}"
+        lines.append(f"{group.jobs[0].id if len(group.jobs) == 1 else _title(group)}: {cost}")
+        for job in group.jobs:
+            mark = "unchanged" if job.id in report.skipped else "to do"
+            lines.append(f"  {mark:<9} {job.id} -> {job.place(group.source.year)}")
+    lines.append(f"estimate: {report.seconds:.0f} s; {report.layout.reason}")
+    lines.append(f"memory: {costs.format_bytes(report.memory)} allowed")
+    lines.append(f"results: {report.output}")
+    return "\n".join(lines)
+
+
+def _title(group: Group) -> str:
+    source = group.source
+    parts = [source.name, source.year, source.scenario_name, source.margins_name if source.margins else None]
+    return " ".join(str(p) for p in parts if p is not None)
+
+
+def run_plan(
+    plan: str | Path | Plan | None = None,
+    *,
+    dry_run: bool = False,
+    resume: bool = True,
+    workers: int | None = None,
+    memory: str | int | None = None,
+    timeout: float | None = None,
+    scheduler: str | None = None,
+    out: str | Path | None = None,
+    progress: bool | Callback = True,
+    wait: float = 0.0,
+) -> BatchReport:
+    """Run a batch plan, or say what it would do.
+
+    Parameters
+    ----------
+    plan
+        A TOML file, a plan, or nothing for the example plan of the package.
+    dry_run
+        Expand and estimate only; writes nothing.
+    resume
+        Keep results of an earlier run whose inputs, options and code have not changed. ``False`` makes all anew.
+    workers
+        Processes; left out or 0: as the plan or the cost model says.
+    memory
+        Budget for all processes together, such as ``"8GB"``; left out: 80 % of what is free.
+    timeout
+        Seconds a job may take.
+    scheduler
+        ``"processes"`` (default), ``"inline"`` (in this process, for debugging), ``"local"``, ``"slurm"`` or the
+        address ``tcp://...`` of a Dask scheduler.
+    out
+        Output folder in place of that of the plan.
+    progress
+        ``True`` for a bar or lines on standard error, ``False`` for none, or a function.
+    wait
+        Seconds to wait for another run on the same folder; 0 refuses at once.
+
+    Returns
+    -------
+    BatchReport
+        ``.exit_code`` is 0 when every job has its result; ``print(report)`` says what failed and why.
+
+    Raises
+    ------
+    PlanError
+        The plan is refused, with line and column of each mistake.
+    OutputLockedError
+        Another run works on the folder.
+    OutputError
+        The folder cannot be written, or holds something else.
+
+    Examples
+    --------
+    >>> import tiva.batch
+    >>> print(tiva.batch.run_plan(dry_run=True).summary().splitlines()[0])
+    15 jobs on 3 tables, 0 of them unchanged
+    """
+    plan = plan if isinstance(plan, Plan) else read_plan(plan, out=out)
+    if out is not None:
+        plan = replace(plan, output=Path(out).resolve())
+    settings = _settings(plan, workers, memory, timeout, scheduler)
+    groups = expand(plan)
+    if dry_run:
+        return _dry(plan, groups, settings, resume=resume)
+    _refuse_foreign(plan.output)
+    with locked(plan.output, wait):
+        return _Run(plan, groups, settings, resume=resume).run(progress)
+
+
+def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = None) -> str:
+    """Return the jobs of a plan with estimates of time and memory, as ``--dry-run`` prints them."""
+    return run_plan(plan, dry_run=True, out=out).summary()
+
+
+@dataclass(frozen=True, slots=True)
+class _Settings:
+    workers: int
+    memory: int
+    timeout: float | None
+    scheduler: str
+
+
+def _settings(
+    plan: Plan, workers: int | None, memory: str | int | None, timeout: float | None, scheduler: str | None
+) -> _Settings:
+    from tiva.batch.cluster import SCHEDULERS, is_scheduler
+
+    chosen = scheduler or plan.scheduler or "processes"
+    if not is_scheduler(chosen):
+        raise UsageError(explain(f"unknown scheduler {chosen!r}", expected=f"one of {', '.join(SCHEDULERS)}"))
+    count = plan.workers if workers is None else workers
+    limit = plan.timeout if timeout is None else timeout
+    if count < 0 or (limit is not None and limit <= 0):
+        raise UsageError(explain("workers must be 0 or more, and a time limit more than 0", got=f"{count}, {limit}"))
+    budget = costs.parse_bytes(memory) if memory is not None else plan.memory
+    return _Settings(count, budget or int(costs.MEMORY_SHARE * costs.free_memory()), limit, chosen)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    """Refuse a folder with files that no run has made."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(explain(f"the output {folder} is a file", do="name a folder"))
+    ours = {manifest.MANIFEST_FILE, "journal.jsonl", "run.log", ".lock", WORK_FOLDER}
+    names = {p.name for p in folder.iterdir()}
+    if names and not names & ours:
+        raise OutputError(
+            explain(f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another")
+        )
+
+
+def _dry(plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> BatchReport:
+    kept = _kept(plan, groups) if resume else {}
+    layout = _layout(groups, settings)
+    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, layout.seconds, True, groups)
+
+
+def _layout(groups: Sequence[Group], settings: _Settings) -> costs.Layout:
+    layout = costs.choose_layout([(g.rows, g.cost) for g in groups], settings.workers, settings.memory)
+    if settings.scheduler in {"processes", "inline"}:
+        return layout
+    workers = settings.workers or max(1, min(costs.cores(), len(groups)))
+    return replace(layout, workers=workers, threads=1, reason=f"Dask ({settings.scheduler}), one thread a worker")
+
+
+def _kept(plan: Plan, groups: Sequence[Group]) -> dict[str, Outcome]:
+    """Return the outcomes of an earlier run that still hold."""
+    before = last_outcomes(read_events(plan.output))
+    kept: dict[str, Outcome] = {}
+    for job in (job for group in groups for job in group.jobs):
+        outcome = before.get(job.id)
+        if outcome is not None and outcome.key == job.key and is_whole(outcome, plan.output):
+            kept[job.id] = outcome
+    return kept
+
+
+class _Run:
+    """One run under the lock of its output folder."""
+
+    def __init__(self, plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> None:
+        self.plan, self.groups, self.settings = plan, groups, settings
+        events = read_events(plan.output)
+        self.kept = _kept(plan, groups) if resume else {}
+        self.layout = _same_threads(_layout(groups, settings), events if self.kept else [])
+        self.outcomes: dict[str, Outcome] = dict(self.kept)
+        self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
+        self.work = plan.output / WORK_FOLDER / uuid.uuid4().hex
+        self._forget_leftovers(events)
+        self.journal = Journal(plan.output)
+
+    def _forget_leftovers(self, events: list[dict[str, Any]]) -> None:
+        """Remove temporary files of dead runs, and results that are not, or no longer, whole."""
+        shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
+        self.work.mkdir(parents=True)
+        wanted = {outcome.path for outcome in self.kept.values()}
+        for path in _results(self.plan.output):
+            if path.relative_to(self.plan.output).as_posix() not in wanted:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def run(self, progress: bool | Callback) -> BatchReport:
+        begin = time.monotonic()
+        todo = self._left()
+        facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
+        try:
+            self.journal.add("run", facts)
+            self._write_manifest(manifest.RUNNING)
+            with Progress(self.plan.output, sum(len(g.jobs) for g in todo), progress) as shown:
+                shown.log(f"run: {len(self.jobs)} jobs, {len(self.kept)} unchanged; {self.layout.reason}")
+                with contextlib.closing(self._events(todo)) as events:
+                    for kind, value in events:
+                        if kind == "begin":
+                            self.journal.add("begin", {"id": value})
+                        else:
+                            shown.ended(self._take(value))
+                path = self._write_manifest(None)
+                shown.log(f"run ended: {len(self.outcomes)} jobs have ended")
+        finally:
+            self.journal.close()
+            shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
+        ordered = tuple(self.outcomes[i] for i in self.jobs if i in self.outcomes)
+        return BatchReport(
+            self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
+            time.monotonic() - begin, False, self.groups, path,
+        )  # fmt: skip
+
+    def _left(self) -> list[Group]:
+        """Return the groups without what is kept; groups that cannot fit the memory are refused here."""
+        left: list[Group] = []
+        for group in self.groups:
+            jobs = tuple(job for job in group.jobs if job.id not in self.kept)
+            if jobs:
+                left.append(replace(group, jobs=jobs))
+        return left
+
+    def _events(self, todo: list[Group]) -> Iterator[Event]:
+        fitting: list[Group] = []
+        for group in todo:
+            if group.cost.memory <= self.settings.memory:
+                fitting.append(group)
+                continue
+            need, given = costs.format_bytes(group.cost.memory), costs.format_bytes(self.settings.memory)
+            for job in group.jobs:
+                yield "end", Outcome(job.id, job.key, STATUS_REFUSED, message=f"needs about {need}, allowed is {given}")
+        if fitting:
+            yield from self._scheduled(fitting)
+
+    def _scheduled(self, groups: list[Group]) -> Iterator[Event]:
+        scheduler, layout = self.settings.scheduler, self.layout
+        if scheduler == "inline":
+            for group in groups:
+                for outcome in run_group(group, self.work, layout.threads):
+                    yield "end", outcome
+        elif scheduler == "processes":
+            yield from run_local(
+                groups,
+                self.work,
+                workers=layout.workers,
+                threads=layout.threads,
+                memory=self.settings.memory,
+                timeout=self.settings.timeout,
+            )
+        else:
+            from tiva.batch.cluster import run_cluster
+
+            yield from run_cluster(
+                groups,
+                self.work,
+                scheduler=scheduler,
+                workers=layout.workers,
+                memory=self.settings.memory,
+                timeout=self.settings.timeout,
+            )
+
+    def _take(self, outcome: Outcome) -> Outcome:
+        """Move a finished file to its place, then record it: only both together make a result."""
+        if outcome.status == STATUS_OK:
+            place = self.jobs[outcome.id].place(outcome.year)
+            try:
+                writers.commit(Path(outcome.path), self.plan.output / place)
+                outcome = replace(outcome, path=place)
+            except OSError as error:
+                outcome = replace(outcome, status=STATUS_FAILED, path="", message=explain_failure(error))
+        self.journal.add("end", outcome.to_dict())
+        self.outcomes[outcome.id] = outcome
+        return outcome
+
+    def _write_manifest(self, status: str | None) -> Path:
+        whole = all(i in self.outcomes and self.outcomes[i].status == STATUS_OK for i in self.jobs)
+        run = {
+            "scheduler": self.settings.scheduler,
+            "workers": self.layout.workers,
+            "threads": self.layout.threads,
+            "reason": self.layout.reason,
+            "memory_bytes": self.settings.memory,
+            "timeout_seconds": self.settings.timeout,
+            "process": os.getpid(),
+        }
+        final = status or (manifest.COMPLETE if whole else manifest.INCOMPLETE)
+        return manifest.write(self.plan.output, manifest.build(self.plan, self.groups, self.outcomes, final, run))
+
+
+def _same_threads(layout: costs.Layout, events: Sequence[Mapping[str, Any]]) -> costs.Layout:
+    """Keep the threads of the run that is resumed: sums in another order differ in their last digits."""
+    threads = next((int(e["threads"]) for e in reversed(events) if e["event"] == "run"), layout.threads)
+    if threads == layout.threads:
+        return layout
+    return replace(layout, threads=threads, reason=f"{layout.reason}; {threads} threads as in the run that is resumed")
+
+
+def _results(folder: Path) -> list[Path]:
+    """Return the result files and stores of an output folder."""
+    found = [p for p in (folder / "data").glob("*/*/*")]
+    return sorted([*found, *(folder / "cubes").glob("*")])
+
+

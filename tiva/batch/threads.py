@@ -1,0 +1,52 @@
+"""How many threads the array libraries of this process use."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+
+THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@contextlib.contextmanager
+def limited(threads: int) -> Iterator[None]:
+    """Bound BLAS, OpenMP and Numba to ``threads`` inside the block.
+
+    Raises
+    ------
+    MissingExtraError
+        The library ``threadpoolctl`` is not installed.
+    """
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        from tiva.errors import MissingExtraError
+
+        raise MissingExtraError("threadpoolctl", "batch", "a batch") from error
+    import numba
+    import numpy as np  # noqa: F401  (its BLAS has to be loaded to be found)
+    import scipy.linalg  # noqa: F401
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+    try:
+        with threadpool_limits(limits=threads):
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def environment(threads: int) -> Iterator[None]:
+    """Set the environment of processes that are started inside the block."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

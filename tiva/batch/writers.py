@@ -1,0 +1,146 @@
+"""Result files: the same bytes for the same numbers, on disk before they are counted as written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tiva.batch.jobs import digest
+from tiva.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+META = b"tiva"
+"""Key of the description in the metadata of a parquet file: labels, attributes, dimensions as JSON."""
+
+
+def write(dataset: xr.Dataset, path: Path, form: str, labels: Mapping[str, str]) -> None:
+    """Write a result in one of the formats and bring it to disk.
+
+    Parameters
+    ----------
+    dataset
+        A result of :func:`tiva.decompose`.
+    path
+        A file (folder for Zarr) that does not exist yet.
+    form
+        ``"parquet"``, ``"netcdf"`` or ``"zarr"``.
+    labels
+        What tells this result from others; columns in parquet, attributes elsewhere.
+    """
+    if form == "parquet":
+        _write_parquet(dataset, path, labels)
+    elif form == "netcdf":
+        dataset.assign_attrs(batch=json.dumps(dict(labels), sort_keys=True)).to_netcdf(path, engine="h5netcdf")
+    else:
+        _write_zarr(dataset.assign_attrs(batch=json.dumps(dict(labels), sort_keys=True)), path)
+    sync(path)
+
+
+def describe(dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a reader needs beside the numbers, as plain values."""
+    return {
+        "labels": dict(labels),
+        "dims": {str(d): [str(v) for v in dataset[d].values] for d in dataset.dims},
+        "attrs": {k: _plain(v) for k, v in dataset.attrs.items()},
+        "variables": {
+            str(n): {"dims": [str(d) for d in v.dims], "attrs": {k: _plain(a) for k, a in v.attrs.items()}}
+            for n, v in dataset.data_vars.items()
+        },
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -> None:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "batch", "a result set in parquet") from error
+    dims = [str(d) for d in dataset.dims]
+    shape = tuple(dataset.sizes[d] for d in dims)
+    rows = int(np.prod(shape, dtype=np.int64))
+    columns: dict[str, Any] = {}
+    for name, value in labels.items():
+        columns[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
+    for axis, dim in enumerate(dims):
+        index = np.arange(shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(len(dims))])
+        codes = np.ascontiguousarray(np.broadcast_to(index, shape)).reshape(-1)
+        values = pa.array([str(v) for v in dataset[dim].values])
+        columns[dim] = pa.DictionaryArray.from_arrays(pa.array(codes), values)
+    for name, variable in dataset.data_vars.items():
+        spread = variable.broadcast_like(dataset).transpose(*dims).values
+        columns[str(name)] = pa.array(np.ascontiguousarray(spread, dtype=np.float64).reshape(-1))
+    table = pa.table(columns)
+    described = json.dumps(describe(dataset, labels), sort_keys=True, ensure_ascii=False)
+    table = table.replace_schema_metadata({META: described.encode()})
+    pq.write_table(table, path, compression="zstd", use_dictionary=[*labels, *dims], row_group_size=1 << 20)
+
+
+def _write_zarr(dataset: xr.Dataset, path: Path) -> None:
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise MissingExtraError("zarr", "batch", "a result set in Zarr") from error
+    with warnings.catch_warnings():
+        # Fixed-length strings have no agreed form in Zarr 3 yet; zarr and xarray read them back all the same.
+        warnings.filterwarnings("ignore", message=".*(specification|consolidated).*")
+        dataset.to_zarr(path, mode="w-", consolidated=False)
+
+
+def sync(path: Path) -> None:
+    """Bring a file, or every file and folder below a folder, to disk."""
+    if path.is_dir():
+        for inner in path.rglob("*"):
+            _sync_one(inner)
+    _sync_one(path)
+
+
+def _sync_one(path: Path) -> None:
+    if os.name != "posix" and path.is_dir():
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def commit(written: Path, final: Path) -> None:
+    """Move a finished file or folder to its place in one step, in place of what was there."""
+    made = [p for p in (final.parent, *final.parent.parents) if not p.exists()]
+    final.parent.mkdir(parents=True, exist_ok=True)
+    if final.is_dir():
+        shutil.rmtree(final)
+    written.replace(final)
+    for folder in (final.parent, *(p.parent for p in made)):
+        _sync_one(folder)
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file or of all files of a folder."""
+    if path.is_dir():
+        return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
+    return path.stat().st_size
+
+
+def checksum(path: Path) -> str:
+    """Return the SHA-256 of a file or folder."""
+    return digest(path)
+
+
+def short(text: str) -> str:
+    """Return a file name of fixed length for any text."""
+    return hashlib.sha256(text.encode()).hexdigest()[:24]

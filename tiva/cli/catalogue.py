@@ -1,0 +1,152 @@
+"""``tiva terms``, ``tiva cite`` and ``tiva env``: what the package knows about itself."""
+
+from __future__ import annotations
+
+import os
+import platform
+import textwrap
+from dataclasses import asdict
+from importlib import metadata
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import App, Parameter
+
+from tiva._version import __version__
+from tiva.cli.common import Common, aligned, emit, emit_json
+from tiva.errors import UnknownLabelError
+
+if TYPE_CHECKING:
+    from tiva.terms import Method
+
+_SWITCH = Parameter(negative=())
+
+LIBRARIES = (
+    "numpy", "scipy", "pandas", "xarray", "numba", "h5netcdf", "h5py", "cyclopts", "rich", "python-calamine",
+    "pyarrow", "xlsxwriter", "matplotlib", "pooch",
+)  # fmt: skip
+"""Libraries whose versions ``tiva env`` reports."""
+
+SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS", "NUMBA_THREADING_LAYER")
+"""Environment variables that change speed."""
+
+
+def register(app: App) -> None:
+    """Add the commands."""
+    for command in (terms, cite, env):
+        app.command(command)
+
+
+def terms(
+    *,
+    method: str | None = None,
+    json: Annotated[bool, _SWITCH] = False,
+    common: Common | None = None,  # noqa: ARG001 - accepted everywhere
+) -> None:
+    """List the terms with their formulas, and the combinations of options that are supported.
+
+    Parameters
+    ----------
+    method
+        Only this method.
+    json
+        JSON instead of text.
+    common
+        Options of every command.
+    """
+    from tiva.terms import term
+    from tiva.terms import terms as every
+
+    rows = _methods(method)
+    codes = list(dict.fromkeys(code for row in rows for code in (*row.terms, *row.detail_terms, *row.partition)))
+    shown = [term(code, method) for code in codes] if method is not None else list(every())
+    if json:
+        emit_json({"terms": [asdict(t) for t in shown], "methods": [asdict(row) for row in rows]})
+        return
+    emit(aligned(("term", "method", "unit", "name"), [(t.code, t.method, t.unit, t.name) for t in shown]))
+    emit("")
+    emit(aligned(("term", "formula"), [(t.code, t.formula) for t in shown]))
+    emit("\nsupported combinations:")
+    for row in rows:
+        emit(f"  {row.describe()}{' [detail]' if row.detail_terms else ''}")
+        emit(f"    {row.title}")
+        parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
+        emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
+
+
+def cite(
+    *,
+    method: str | None = None,
+    json: Annotated[bool, _SWITCH] = False,
+    common: Common | None = None,  # noqa: ARG001 - accepted everywhere
+) -> None:
+    """Say what to cite: the software, the method and the table.
+
+    Parameters
+    ----------
+    method
+        Only this method.
+    json
+        JSON instead of text.
+    common
+        Options of every command.
+    """
+    software = f"The tiva developers: tiva, version {__version__} (distribution tiva-icio)"
+    references: dict[str, list[str]] = {}
+    for row in _methods(method):
+        seen = references.setdefault(row.method, [])
+        if row.reference and row.reference not in seen:
+            seen.append(row.reference)
+    table = "as `tiva info TABLE` says; each result carries it in its attribute table_citation"
+    if json:
+        emit_json({"software": software, "methods": references, "table": table})
+        return
+    emit(f"software\n  {software}\n\nmethod")
+    for name, texts in references.items():
+        for text in texts:
+            emit(textwrap.fill(f"{name}: {text}", 110, initial_indent="  ", subsequent_indent="    "))
+    emit(f"\ntable\n  {table}")
+
+
+def env(
+    *,
+    json: Annotated[bool, _SWITCH] = False,
+    common: Common | None = None,  # noqa: ARG001 - accepted everywhere
+) -> None:
+    """Report versions and settings, for a paper's appendix or a bug report.
+
+    Parameters
+    ----------
+    json
+        JSON instead of text.
+    common
+        Options of every command.
+    """
+    facts = {
+        "tiva": __version__,
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processors": str(os.cpu_count()),
+    }
+    facts |= {name: _version(name) for name in LIBRARIES}
+    facts |= {name: os.environ.get(name, "not set") for name in SETTINGS}
+    if json:
+        emit_json(facts)
+    else:
+        width = max(map(len, facts)) + 2
+        emit("\n".join(f"{name:<{width}}{value}" for name, value in facts.items()))
+
+
+def _version(library: str) -> str:
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def _methods(method: str | None) -> list[Method]:
+    from tiva.terms import methods
+
+    every = methods()
+    if method is not None and method not in {row.method for row in every}:
+        raise UnknownLabelError("method", method, tuple(dict.fromkeys(row.method for row in every)))
+    return [row for row in every if method is None or row.method == method]

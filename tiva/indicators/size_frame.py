@@ -1,0 +1,157 @@
+"""From rows of a banded model to labelled datasets of the size indicators."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from tiva._version import __version__
+from tiva.bands.model import BandedModel
+from tiva.bands.shares import Status
+from tiva.bands.split import BandedTable
+from tiva.errors import UnknownLabelError, UsageError, explain
+from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.model.leontief import LeontiefModel
+from tiva.terms import term
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+Level = Literal["country", "sector"]
+Variables = Mapping[str, tuple[tuple[str, ...], FloatArray]]
+
+_UNITS = {"share": "1", "ratio": "1", "persons": "persons"}
+
+
+def banded_model(table: BandedTable | BandedModel) -> BandedModel:
+    """Return the operators of a table split by firm size.
+
+    Raises
+    ------
+    UsageError
+        A table without bands.
+    """
+    if isinstance(table, BandedModel):
+        return table
+    if isinstance(table, BandedTable):
+        return table.model()
+    raise UsageError(
+        explain(
+            "size indicators need a table that is split into firm-size bands",
+            got=type(table).__name__,
+            do="split it first with tiva.split_by_size(table, shares)",
+        )
+    )
+
+
+def by_size(model: BandedModel, values: FloatArray, level: Level = "country") -> FloatArray:
+    """Sum row values (R,) or (R, ...) to (G, K, ...) or (G, N, K, ...); NaN where there is no such band."""
+    groups, bands = _positions(model, level)
+    shape = (*groups, bands)
+    position = _row_positions(model, level)
+    total = np.zeros((int(np.prod(shape)), *values.shape[1:]))
+    np.add.at(total, position, values)
+    present = np.zeros(len(total), dtype=bool)
+    present[position] = True
+    total[~present] = np.nan
+    return total.reshape(*shape, *values.shape[1:])
+
+
+def by_block(model: BandedModel | LeontiefModel, values: FloatArray) -> FloatArray:
+    """Sum row values (R,) over the rows of each block: (G,)."""
+    return np.bincount(model.row_country, values, len(model.countries)).astype(np.float64)
+
+
+def _positions(model: BandedModel, level: Level) -> tuple[tuple[int, ...], int]:
+    if level not in ("country", "sector"):
+        raise UnknownLabelError("level", level, ("country", "sector"))
+    countries = (len(model.countries),)
+    return (countries if level == "country" else (*countries, len(model.sectors))), len(model.bands)
+
+
+def _row_positions(model: BandedModel, level: Level) -> Any:
+    group = model.row_country
+    if level == "sector":
+        group = group * len(model.sectors) + model.row_sector
+    return group * len(model.bands) + model.row_band
+
+
+def dims(level: Level) -> tuple[str, ...]:
+    """Return the dimensions of a result by size."""
+    return ("exporter", "size") if level == "country" else ("exporter", "sector", "size")
+
+
+def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return part / whole, NaN where the whole is zero or missing."""
+    part, whole = np.broadcast_arrays(part, whole)
+    return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0), dtype=np.float64)
+
+
+def share_of_total(values: FloatArray) -> FloatArray:
+    """Return shares in the sum over the last axis, missing bands left out."""
+    return ratio(values, np.nansum(values, axis=-1, keepdims=True))
+
+
+def dataset(
+    model: BandedModel, title: str, variables: Variables, notes: tuple[str, ...] = (), **coordinates: Any
+) -> xr.Dataset:
+    """Label arrays with the catalogue's names, units, formulas and references, and the table's description."""
+    import xarray as xr
+
+    known: dict[str, Any] = {
+        "exporter": model.countries,
+        "sector": model.sectors,
+        "size": model.bands,
+        "origin_size": model.bands,
+        **coordinates,
+    }
+    labelled = {code: (axes, values, _attributes(code, model.unit)) for code, (axes, values) in variables.items()}
+    used = dict.fromkeys(axis for axes, _ in variables.values() for axis in axes)
+    return xr.Dataset(labelled, {axis: list(known[axis]) for axis in used}, _described(model, title, notes))
+
+
+def _attributes(code: str, unit: str) -> dict[str, str]:
+    row = term(code, "size")
+    units = {"flow": unit, "flow per person": f"{unit} per person", **_UNITS}[row.unit]
+    return {"long_name": row.name, "units": units, "formula": row.formula, "reference": row.reference}
+
+
+def _described(model: BandedModel, title: str, notes: tuple[str, ...]) -> dict[str, Any]:
+    banded = model.banded
+    split, observed = headline_coverage(banded)
+    return {
+        "title": f"{title}, {banded.title}",
+        "table": banded.title,
+        "table_sha256": banded.checksum,
+        "year": -1 if banded.year is None else banded.year,
+        "unit": model.unit,
+        "split_method": banded.method,
+        "coverage": f"{split:.1%} of exports in split sectors, {observed:.1%} of exports with observed shares",
+        "exports_in_split_sectors": split,
+        "exports_observed": observed,
+        "tiva_version": __version__,
+        "table_citation": banded.provenance.citation,
+        "notes": json.dumps([*banded.provenance.notes, *notes], ensure_ascii=False),
+    }
+
+
+def headline_coverage(banded: BandedTable) -> tuple[float, float]:
+    """Return the shares of world exports in split sectors, and split by an observed export margin."""
+    exports = banded.shares.exports * banded.totals.exports[banded.split.segment]
+    total = float(exports.sum())
+    if total == 0:
+        return 0.0, 0.0
+    is_split = banded.shares.row_band >= 0
+    observed = is_split & (used_status(banded, "exports") == Status.OBSERVED)
+    return float(exports[is_split].sum()) / total, float(exports[observed].sum()) / total
+
+
+def used_status(banded: BandedTable, margin: str) -> IntArray:
+    """Return, shape (R,), the status of a margin as it was used: a proportional split assumes all but output."""
+    status = banded.shares.status[margin]
+    if banded.method == "proportional" and margin != "output":
+        return np.where(banded.shares.row_band >= 0, int(Status.ASSUMED), status)
+    return status

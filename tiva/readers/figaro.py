@@ -1,0 +1,260 @@
+"""FIGARO tables of Eurostat: matrix and flat csv, industry by industry and product by product, million EUR."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.readers.grids import (
+    Pair,
+    ValueAddedChoice,
+    check_choice,
+    check_year,
+    country_major,
+    header_of,
+    iso3,
+    members,
+    pick,
+    positions,
+    read_grid,
+    read_header,
+    read_long,
+    refuse,
+    years_in,
+)
+from tiva.readers.registry import Reader
+from tiva.readers.source import Source
+from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.table.provenance import Provenance
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FINAL_DEMAND: Mapping[str, str] = {
+    "P3_S13": "GGFC",
+    "P3_S14": "HFCE",
+    "P3_S15": "NPISH",
+    "P51G": "GFCF",
+    "P5M": "INVNT",
+}
+"""Code in the file -> name of the category."""
+
+VALUE_ADDED: tuple[str, ...] = ("D1", "D29X39", "B2A3G")
+"""Rows that make up value added at basic prices: compensation, other net taxes on production, gross surplus."""
+
+ACCOUNTS = "W2"
+"""Area code of the rows below the table."""
+
+FURTHER_CODES: Mapping[str, str] = {"EL": "GRC", "UK": "GBR", "WRL_REST": "ROW"}
+"""Spellings of Eurostat that stand beside those of the csv files."""
+
+_FLAT_HEADERS: Mapping[str, str] = {
+    "icioirow,icioicol": "industry by industry",
+    "icioprow,iciopcol": "product by product",
+}
+
+_CITATION = "Eurostat, FIGARO tables: EU inter-country supply, use and input-output tables"
+_LICENCE = "CC BY 4.0 (Eurostat re-use policy)"
+
+
+def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAddedChoice = "published") -> IcioTable:
+    """Read a FIGARO inter-country input-output table.
+
+    Parameters
+    ----------
+    source
+        A csv in matrix or flat form, or a folder or archive with such files.
+    year
+        Year to take where there are several, and checked where the file name has one.
+    value_added
+        ``"published"``: the sum of the rows D1, D29X39 and B2A3G; the rows D21X31, OP_RES and OP_NRES become
+        ``other_inputs``. ``"residual"``: output less intermediate inputs.
+
+    Returns
+    -------
+    IcioTable
+        Million EUR. Rest of the world (FIGW1) is ``ROW``; the order is that of the file.
+
+    Raises
+    ------
+    ReaderError
+        Labels or cells that are not those of the layout, with line or column.
+    """
+    check_choice("value_added", value_added, ("published", "residual"))
+    found = [name for name in members(source, ".csv") if _form(source, name)]
+    member = pick(source, found, year, "FIGARO input-output table")
+    if _form(source, member) == "matrix":
+        rows, columns, values, notes = _matrix(source, member)
+    else:
+        rows, columns, values, notes = _flat(source, member)
+    stated = (years_in(member) or (None,))[-1]
+    return _table(source, member, rows, columns, values, notes, check_year(source, member, stated, year), value_added)
+
+
+def _form(source: Source, member: str) -> str:
+    header = header_of(source, member).lower().replace('"', "")
+    if header.startswith("rowlabels,"):
+        return "matrix"
+    return "flat" if ",".join(header.split(",")[:2]) in _FLAT_HEADERS else ""
+
+
+def _recognise(source: Source) -> bool:
+    return any(_form(source, name) for name in members(source, ".csv"))
+
+
+def _split(source: Source, member: str, label: str, place: str) -> Pair:
+    area, mark, code = label.partition("_")
+    if area == "WRL" and code.startswith("REST_"):
+        area, code = "WRL_REST", code.removeprefix("REST_")
+    if not mark or not area or not code:
+        refuse(source, f"{place}: a label that is not AREA_CODE", member=member, got=repr(label), expected="AT_A01")
+    return area, code
+
+
+def _matrix(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArray, list[str]]:
+    header = read_header(source, member, separator=",", lines=1)[0]
+    grid = read_grid(source, member, separator=",", header_lines=1, label_columns=1, width=len(header) - 1)
+    columns = [_split(source, member, x, f"header, column {j}") for j, x in enumerate(header[1:], start=2)]
+    rows = [_split(source, member, x[0], f"line {i}") for i, x in enumerate(grid.labels, start=grid.first_line)]
+    return rows, columns, grid.values, []
+
+
+def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArray, list[str]]:
+    header = read_header(source, member, separator=",", lines=1)[0]
+    if header[-1] != "obsValue" or len(header) < 3:
+        refuse(source, "unknown columns", member=member, line=1, got=",".join(header), expected="..., obsValue last")
+    frame = read_long(source, member, header, header[:2], header[-1])
+    row_codes, row_labels = _by_appearance(frame[header[0]])
+    column_codes, column_labels = _by_appearance(frame[header[1]])
+    values = frame[header[-1]].to_numpy(dtype=np.float64)
+    cell = row_codes * len(column_labels) + column_codes
+    total = len(row_labels) * len(column_labels)
+    if total > 4 * cell.size + 1000 and (values == 0).any():
+        got = f"{cell.size:,} lines for {len(row_labels):,} rows and {len(column_labels):,} columns"
+        refuse(source, "most cells are absent", member=member, got=got, expected="one line a cell")
+    count = np.bincount(cell, minlength=total)
+    if count.max() > 1:
+        line = _second(cell, int(count.argmax())) + 2
+        got = f"{row_labels[row_codes[line - 2]]}, {column_labels[column_codes[line - 2]]}"
+        refuse(source, "a cell that was given before", member=member, line=line, got=got, expected="each cell once")
+    absent = int((count == 0).sum())
+    if absent and (values == 0).any():
+        first = int(np.flatnonzero(count == 0)[0])
+        refuse(
+            source,
+            f"{absent:,} cells are absent although zeros are written out",
+            member=member,
+            got=f"none for {row_labels[first // len(column_labels)]}, {column_labels[first % len(column_labels)]}",
+            expected=f"{total:,} lines",
+            do="get the file again: it is cut off or filtered",
+        )
+    grid = np.zeros(total)
+    grid[cell] = values
+    notes = [f"{absent:,} of {total:,} cells are not in the file, which has no zeros, and are zero"] if absent else []
+    rows = [_split(source, member, x, "column 1") for x in row_labels]
+    columns = [_split(source, member, x, "column 2") for x in column_labels]
+    return rows, columns, grid.reshape(len(rows), len(columns)), notes
+
+
+def _by_appearance(column: pd.Series[str]) -> tuple[IntArray, list[str]]:
+    import pandas as pd
+
+    codes, uniques = pd.factorize(column.cat.codes.to_numpy())
+    labels = [str(x).strip() for x in column.cat.categories[uniques]]
+    return codes.astype(np.int64), labels
+
+
+def _second(cell: IntArray, value: int) -> int:
+    return int(np.flatnonzero(cell == value)[1])
+
+
+def _table(
+    source: Source,
+    member: str,
+    rows: Sequence[Pair],
+    columns: Sequence[Pair],
+    values: FloatArray,
+    notes: list[str],
+    year: int | None,
+    value_added: ValueAddedChoice,
+) -> IcioTable:
+    body = [(i, pair) for i, pair in enumerate(rows) if pair[0] != ACCOUNTS]
+    axis = country_major(source, [pair for _, pair in body], what="rows", member=member)
+    own = set(axis.sectors)
+    users = [(j, pair) for j, pair in enumerate(columns) if pair[1] in own]
+    finals = [(j, pair) for j, pair in enumerate(columns) if pair[1] in FINAL_DEMAND]
+    unknown = sorted({pair[1] for pair in columns} - own - set(FINAL_DEMAND))
+    if unknown:
+        refuse(
+            source,
+            "columns that are neither sectors nor final demand",
+            member=member,
+            got=", ".join(unknown[:5]),
+            expected=f"the sectors of the rows, and {', '.join(FINAL_DEMAND)}",
+        )
+    user_place = positions(source, axis.pairs, [p for _, p in users], what="columns against rows", member=member)
+    categories = tuple(dict.fromkeys(p[1] for _, p in finals))
+    wanted = [(a, c) for a in axis.areas for c in categories]
+    final_place = positions(source, wanted, [p for _, p in finals], what="final demand columns", member=member)
+    row_at = np.array([i for i, _ in body], dtype=np.int64)[axis.order]
+    user_at = np.array([j for j, _ in users], dtype=np.int64)[user_place]
+    final_at = np.array([j for j, _ in finals], dtype=np.int64)[final_place]
+    accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
+    published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
+    others = {
+        code: OtherInput(values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories)))
+        for code, i in accounts.items()
+        if code not in VALUE_ADDED and value_added == "published"
+    }
+    names = iso3(axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
+    kind = "product by product" if any(s.startswith("CPA_") for s in axis.sectors) else "industry by industry"
+    return IcioTable.from_arrays(
+        values[np.ix_(row_at, user_at)],
+        values[np.ix_(row_at, final_at)],
+        countries=[names[a] for a in axis.areas],
+        sectors=axis.sectors,
+        final_demand_categories=[FINAL_DEMAND[c] for c in categories],
+        value_added=published,
+        other_inputs=others,
+        year=year,
+        unit="million EUR",
+        currency="EUR",
+        provenance=Provenance(
+            source="FIGARO",
+            edition=_edition(member),
+            files=(source.describe_file(member),),
+            reader="figaro",
+            licence=_LICENCE,
+            citation=_CITATION,
+            notes=(kind, *notes),
+        ),
+    )
+
+
+def _value_added(
+    source: Source, member: str, accounts: Mapping[str, int], values: FloatArray, user_at: IntArray
+) -> FloatArray:
+    missing = [code for code in VALUE_ADDED if code not in accounts]
+    if missing:
+        refuse(
+            source,
+            "value-added rows are missing",
+            member=member,
+            got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(missing)}",
+            expected=", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED),
+            do='get the whole file, or pass value_added="residual"',
+        )
+    total: FloatArray = sum((values[accounts[code], user_at] for code in VALUE_ADDED), start=np.zeros(len(user_at)))
+    return total
+
+
+def _edition(member: str) -> str:
+    match = re.search(r"(?<!\d)(\d\d)ed(?![a-z])", member)
+    return f"{match[1]}ed" if match else ""
+
+
+READERS = (Reader("figaro", "FIGARO (Eurostat): matrix or flat csv, folder or zip", _recognise, read_figaro),)

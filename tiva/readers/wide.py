@@ -1,0 +1,87 @@
+"""Wide csv in the style of the OECD tables: one line a country-sector, labels ``CCC_III``; written."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from tiva.errors import UsageError, explain, listing
+from tiva.files import replacing
+from tiva.kernels.arrays import FloatArray
+from tiva.table.icio_table import IcioTable
+
+TAXES = "TLS"
+VALUE_ADDED = "VA"
+OUTPUT = "OUT"
+
+
+def write_wide(table: IcioTable, path: str | Path) -> Path:
+    """Write a table as the OECD writes its own: header ``V1``, columns of users, of final demand and ``OUT``.
+
+    Below the country-sectors come the other input rows by name, then ``VA`` and ``OUT``. All digits are written;
+    year, unit and provenance are not in the layout.
+
+    Parameters
+    ----------
+    table
+        Any table whose country labels have no underscore, as labels are split on the first.
+    path
+        File to write.
+
+    Returns
+    -------
+    pathlib.Path
+        The file written.
+
+    Raises
+    ------
+    UsageError
+        Labels that cannot be read back.
+    OutputError
+        The file cannot be written.
+    """
+    path = Path(path)
+    _check_labels(table)
+    own = [f"{a}_{s}" for a in table.areas for s in table.sectors]
+    final = [f"{c}_{d}" for c in table.countries for d in table.final_demand_categories]
+    demand = table.final_demand.reshape(table.n, -1)
+    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
+        writer = csv.writer(handle, lineterminator="\n")
+        writer.writerow(["V1", *own, *final, OUTPUT])
+        for label, flows, ends, total in zip(own, table.intermediate, demand, table.output, strict=True):
+            writer.writerow([label, *_cells(flows), *_cells(ends), repr(float(total))])
+        for label, paid, ends in _bottom(table):
+            writer.writerow([label, *_cells(paid), *_cells(ends), repr(float(paid.sum() + ends.sum()))])
+    return path
+
+
+def _cells(values: FloatArray) -> list[str]:
+    return list(map(repr, values.tolist()))
+
+
+def _bottom(table: IcioTable) -> list[tuple[str, FloatArray, FloatArray]]:
+    zero = np.zeros(len(table.countries) * len(table.final_demand_categories))
+    spent = table.final_demand.sum(axis=0).reshape(-1)
+    rows = []
+    for name, other in table.other_inputs.items():
+        ends = zero if other.final is None else other.final.reshape(-1)
+        rows.append((name, other.intermediate, ends))
+        spent = spent + ends
+    return [*rows, (VALUE_ADDED, table.value_added, zero), (OUTPUT, table.output, spent)]
+
+
+def _check_labels(table: IcioTable) -> None:
+    odd = [name for name in (*table.areas, *table.countries) if "_" in name]
+    odd += [name for name in table.final_demand_categories if name in table.sectors]
+    odd += [name for name in table.other_inputs if name in (VALUE_ADDED, OUTPUT) or "_" in name]
+    if odd:
+        raise UsageError(
+            explain(
+                "labels that cannot be told apart in the wide layout",
+                got=listing(map(repr, odd)),
+                expected="no underscore in countries and input rows; categories that are not named like sectors",
+                do="write it as tidy csv or parquet, or with table.save",
+            )
+        )

@@ -1,0 +1,66 @@
+"""Results of several years as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tiva.errors import LabelError, UsageError, explain, listing
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+_OF_A_YEAR = ("year", "table", "table_sha256", "title", "identity_residual", "notes", "provenance")
+"""Attributes that differ between years."""
+
+
+def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Join results of different years along a dimension ``year``.
+
+    Parameters
+    ----------
+    results
+        Results of the same method at the same level, one a year.
+
+    Returns
+    -------
+    xarray.Dataset
+        Sorted by year. ``identity_residual`` is the largest; attributes of single years become lists.
+
+    Raises
+    ------
+    UsageError
+        No results, a result without a year, a year twice, or different methods or units.
+    LabelError
+        Results whose labels differ.
+    """
+    import xarray as xr
+
+    if not results:
+        raise UsageError(explain("no results to join"))
+    ordered = sorted(results, key=lambda r: int(r.attrs.get("year", -1)))
+    years = [int(r.attrs.get("year", -1)) for r in ordered]
+    if min(years) < 0 or len(set(years)) < len(years):
+        raise UsageError(explain("results need a year each, and different ones", got=listing(years)))
+    first = ordered[0]
+    for other in ordered[1:]:
+        for key in ("method", "perspective", "approach", "perimeter", "level", "unit"):
+            if other.attrs.get(key) != first.attrs.get(key):
+                got = f"{first.attrs.get(key)!r} and {other.attrs.get(key)!r}"
+                raise UsageError(explain(f"results differ in {key}", got=got, do="join results of one kind"))
+    try:
+        joined = xr.concat(ordered, xr.Variable("year", years), join="exact", combine_attrs="drop_conflicts",
+                           data_vars="all", coords="different", compat="equals")  # fmt: skip
+    except ValueError as error:
+        raise LabelError(
+            explain("the labels of the results differ", got=str(error), do="select or aggregate the same countries")
+        ) from error
+    residuals = [float(r.attrs["identity_residual"]) for r in ordered if "identity_residual" in r.attrs]
+    joined.attrs |= {key: [str(r.attrs.get(key, "")) for r in ordered] for key in _OF_A_YEAR if key in first.attrs}
+    joined.attrs |= {"title": f"{first.attrs.get('title', '')} to {years[-1]}", "years": years}
+    joined.attrs.pop("identity_residual", None)
+    if residuals:
+        joined.attrs["identity_residual"] = max(residuals)
+    for key in ("year", "notes", "provenance"):
+        joined.attrs.pop(key, None)
+    return joined
