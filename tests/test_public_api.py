@@ -14,6 +14,7 @@ PUBLIC = {
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "decompose",
     "example",
@@ -21,6 +22,7 @@ PUBLIC = {
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
 }
 """A change here is a change for users: it belongs in the changelog."""

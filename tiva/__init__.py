@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.readers.registry import read
+    from tiva.readers.satellites import Satellite, read_satellite
     from tiva.router import decompose
     from tiva.table.icio_table import IcioTable, OtherInput
 
@@ -30,12 +31,14 @@ _EXPORTS: dict[str, str] = {
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
+    "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
+    "read_satellite": "tiva.readers.satellites",
     "split_by_size": "tiva.bands.split",
 }
 
@@ -46,6 +49,7 @@ __all__ = [
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "decompose",
     "example",
@@ -53,6 +57,7 @@ __all__ = [
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
 ]
 
