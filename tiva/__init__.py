@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
     from tiva.readers.writers import write
+    from tiva.readers.satellites import Satellite, read_satellite
     from tiva.router import decompose
     from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
@@ -34,6 +35,7 @@ _EXPORTS: dict[str, str] = {
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
+    "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
@@ -43,6 +45,7 @@ _EXPORTS: dict[str, str] = {
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
+    "read_satellite": "tiva.readers.satellites",
     "split_by_size": "tiva.bands.split",
     "to_pymrio": "tiva.readers.pymrio_bridge",
     "write": "tiva.readers.writers",
@@ -55,6 +58,7 @@ __all__ = [
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "decompose",
     "example",
@@ -65,6 +69,7 @@ __all__ = [
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
     "to_pymrio",
     "write",
