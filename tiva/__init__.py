@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from tiva.opening import open  # noqa: A004
     from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
-    from tiva.readers.writers import write
     from tiva.readers.satellites import Satellite, read_satellite
+    from tiva.readers.writers import write
     from tiva.router import decompose
     from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
@@ -63,8 +63,8 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
-    "open",
     "from_pymrio",
+    "open",
     "origins",
     "prepare_margins",
     "read",
