@@ -18,6 +18,7 @@ PUBLIC = {
     "decompose",
     "example",
     "example_margins",
+    "open",
     "prepare_margins",
     "read",
     "read_margins",

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tiva.bands.split import BandedTable, split_by_size
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
+    from tiva.opening import open  # noqa: A004
     from tiva.readers.registry import read
     from tiva.router import decompose
     from tiva.table.icio_table import IcioTable, OtherInput
@@ -33,6 +34,7 @@ _EXPORTS: dict[str, str] = {
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "open": "tiva.opening",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
@@ -50,6 +52,7 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
+    "open",
     "prepare_margins",
     "read",
     "read_margins",
