@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -74,6 +76,26 @@ def test_contradictory_exports_are_moved_and_named() -> None:
     assert (shares.status["exports"][2:4] == Status.DERIVED).all()
     with pytest.raises(MarginError, match=r"margins contradict each other: 1 problem\n.*S\.1: exports above output"):
         prepare(rows, on_conflict="raise")
+
+
+def test_contradictions_name_file_and_line(tmp_path: Path) -> None:
+    rows = [
+        *facts("1", "output", (0.7, 0.3)),
+        *facts("1", "va", (0.3, 0.7)),
+        *facts("1", "imports_intermediate", (0.1, 0.9)),
+        *facts("2", "output", (0.7, 0.3)),
+        *facts("2", "exports", (0.0, 1.0)),
+    ]
+    path = tmp_path / "band_margins.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    margins = read_margins(path)
+    with pytest.raises(MarginError) as caught:
+        prepare_margins(toy_table(), margins, on_conflict="raise")
+    (problem,) = caught.value.problems
+    # band lar: .7 x 40 + .9 x 15 = 41.5 above .3 x 100; sector 2 is possible (5 of 15)
+    assert problem.startswith("S.1: value added plus imported inputs above output of band 'lar': 41.5 above 30 ")
+    assert "band_margins.csv line 4, band_margins.csv line 5, band_margins.csv line 6" in problem
+    assert "of output)" in problem
 
 
 def test_uncertain_output_gives_way_to_observed_exports() -> None:
