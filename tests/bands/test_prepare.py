@@ -136,6 +136,19 @@ def test_spread_exports_stay_within_output_where_they_can() -> None:
     np.testing.assert_allclose(shares.exports[2:], [0.0, 1.0, 0.0, 1.0], atol=ROUNDING)
 
 
+def test_a_country_share_that_cannot_be_reached_is_said() -> None:
+    # large firms: output 15 + 15, exports of 40 at most 30 + 5 of them: 88 per cent is out of reach
+    rows = [*facts("1", "output", (0.85, 0.15)), *facts("2", "output", (0.7, 0.3))]
+    shares = prepare([*rows, *facts("_ALL", "exports", (0.12, 0.88))])
+    missed = [r for r in shares.log if "the published share is not reached" in r.message]
+    assert [(r.band, r.before) for r in missed] == [("sme", 0.12), ("lar", 0.88)]
+    assert missed[1].after <= (15.0 + 5.0) / 40.0 + RECONCILED
+    assert any("cannot be reached within the output of the bands" in s for s in steps(shares, "totals"))
+    assert not any(
+        "not reached" in r.message for r in prepare([*OUTPUT_OF_S, *facts("_ALL", "exports", (0.12, 0.88))]).log
+    )
+
+
 def test_missing_margins_follow_output_and_are_said_to() -> None:
     shares = prepare(OUTPUT_OF_S)
     assert shares.is_proportional
