@@ -14,6 +14,7 @@ PUBLIC = {
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "coupling_sensitivity",
     "decompose",
@@ -23,10 +24,14 @@ PUBLIC = {
     "margin_interval",
     "model_interval",
     "open",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.opening import open  # noqa: A004
+    from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
+    from tiva.readers.writers import write
+    from tiva.readers.satellites import Satellite, read_satellite
     from tiva.router import decompose
+    from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
@@ -33,6 +37,7 @@ _EXPORTS: dict[str, str] = {
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
     "coupling_sensitivity": "tiva.bands.uncertainty",
+    "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
@@ -40,10 +45,15 @@ _EXPORTS: dict[str, str] = {
     "margin_interval": "tiva.bands.uncertainty",
     "model_interval": "tiva.bands.uncertainty",
     "open": "tiva.opening",
+    "from_pymrio": "tiva.readers.pymrio_bridge",
+    "origins": "tiva.selection",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
+    "read_satellite": "tiva.readers.satellites",
     "split_by_size": "tiva.bands.split",
+    "to_pymrio": "tiva.readers.pymrio_bridge",
+    "write": "tiva.readers.writers",
 }
 
 __all__ = [
@@ -53,6 +63,7 @@ __all__ = [
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "coupling_sensitivity",
     "decompose",
@@ -62,10 +73,15 @@ __all__ = [
     "margin_interval",
     "model_interval",
     "open",
+    "from_pymrio",
+    "origins",
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 ]
 
 
