@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tiva.bands.prepare import prepare_margins
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable, split_by_size
+    from tiva.bands.uncertainty import coupling_sensitivity, identified_set, margin_interval, model_interval
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.opening import open  # noqa: A004
@@ -35,10 +36,14 @@ _EXPORTS: dict[str, str] = {
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
+    "coupling_sensitivity": "tiva.bands.uncertainty",
     "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "identified_set": "tiva.bands.uncertainty",
+    "margin_interval": "tiva.bands.uncertainty",
+    "model_interval": "tiva.bands.uncertainty",
     "open": "tiva.opening",
     "from_pymrio": "tiva.readers.pymrio_bridge",
     "origins": "tiva.selection",
@@ -60,9 +65,14 @@ __all__ = [
     "OtherInput",
     "Satellite",
     "__version__",
+    "coupling_sensitivity",
     "decompose",
     "example",
     "example_margins",
+    "identified_set",
+    "margin_interval",
+    "model_interval",
+    "open",
     "from_pymrio",
     "open",
     "origins",
