@@ -92,14 +92,14 @@ def _importer(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     exact = brute_force.importer(e)
     total, by_origin = importer(model).arrays, importer(model, level="bilateral").arrays
     exact["va_total"] = exact["va"].sum(axis=0)
-    return {"va": by_origin["va"].T, "va_total": total["va"], "dc": total["dc"], "gimp": total["gimp"]}, exact
+    return {"va": by_origin["va"].T, "va_total": total["va"], "dc": total["dcimp"], "gimp": total["gimp"]}, exact
 
 
 def _sectimp(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     exact = brute_force.sectimp(e, len(model.sectors))
     value = sectimp(model, level="sector-bilateral").arrays["va"]
     ours = {name: values.T for name, values in sectimp(model).arrays.items()}
-    return {**ours, "va": value.transpose(2, 1, 0)}, exact
+    return {**ours, "dc": ours["dcimp"], "va": value.transpose(2, 1, 0)}, exact
 
 
 def _miroudot_ye(model: LeontiefModel, e: brute_force.Economy) -> Pair:
