@@ -1,4 +1,4 @@
-"""``tiva fetch`` and ``tiva compare``: the commands of the only code that talks to the network."""
+"""``tiva fetch`` and ``tiva compare``: the commands of ``data_fetch``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from cyclopts import App
 
 
 def register(app: App) -> None:
-    """Mount the commands."""
+    """Add the commands."""
     from data_fetch.cli import app as fetch
     from data_fetch.cli import compare
 
