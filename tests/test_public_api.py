@@ -18,6 +18,7 @@ PUBLIC = {
     "decompose",
     "example",
     "example_margins",
+    "open_results",
     "prepare_margins",
     "read",
     "read_margins",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.batch.results import open_results
     from tiva.bands.example import example_margins
     from tiva.bands.margins import read_margins
     from tiva.bands.model import BandedModel
@@ -33,6 +34,7 @@ _EXPORTS: dict[str, str] = {
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "open_results": "tiva.batch.results",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
@@ -50,6 +52,7 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
+    "open_results",
     "prepare_margins",
     "read",
     "read_margins",
