@@ -275,5 +275,3 @@ def test_a_moved_folder_resumes(project: Path, undisturbed: dict[str, str]) -> N
     moved = project.parent / f"{project.name}-moved"
     shutil.copytree(project, moved)
     assert len(finished(moved, undisturbed).skipped) == 6
-
-
