@@ -14,15 +14,21 @@ PUBLIC = {
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
     "decompose",
     "example",
     "example_margins",
     "open_results",
+    "open",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

@@ -58,7 +58,9 @@ def test_extended_table_keeps_the_parts_of_china_and_mexico() -> None:
     final = np.array(want["Y"])[live].reshape(len(live), 3, 6)[:, order]
     np.testing.assert_array_equal(table.final_demand, final)
     taxes = np.array(want["TLS_Y"]).reshape(3, 6)[order]
-    np.testing.assert_allclose(table.other_inputs[TAXES].final, taxes, atol=2e-3)
+    final_taxes = table.other_inputs[TAXES].final
+    assert final_taxes is not None
+    np.testing.assert_allclose(final_taxes, taxes, atol=2e-3)
     assert any("CHN, MEX left out" in note for note in table.provenance.notes)
 
 

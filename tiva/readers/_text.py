@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -104,9 +105,9 @@ def _parse(source: Source, name: str, data: bytes, delimiter: str) -> TextMatrix
     values, found, odd = _numbers(data, starts, ends, mark, len(columns))
     for row in np.flatnonzero(found != len(columns)):
         raise _wrong_width(source, name, lines[row], int(found[row]), len(columns))
-    for row in np.flatnonzero(odd >= 0):
+    for row in np.flatnonzero(odd):
         cells = data[starts[row] : ends[row]].decode("utf-8", errors="replace").split(delimiter)
-        for column in range(int(odd[row]), len(columns)):
+        for column in np.flatnonzero(np.isnan(values[row])).tolist():
             values[row, column] = _number(source, name, cells[column], lines[row], columns[column])
     return TextMatrix(name, tuple(labels), columns, values, tuple(lines))
 
@@ -114,8 +115,8 @@ def _parse(source: Source, name: str, data: bytes, delimiter: str) -> TextMatrix
 def _numbers(
     data: bytes, starts: list[int], ends: list[int], mark: bytes, width: int
 ) -> tuple[FloatArray, IntArray, IntArray]:
-    values = np.zeros((len(starts), width))
-    found, odd = np.zeros(len(starts), dtype=np.int64), np.zeros(len(starts), dtype=np.int64)
+    values = np.full((len(starts), width), np.nan)
+    found, odd = np.zeros(len(starts), dtype=np.int64), np.full(len(starts), width, dtype=np.int64)
     if len(data) < COMPILED_FROM:
         found[:] = [data.count(mark, a, b) + 1 for a, b in zip(starts, ends, strict=True)]
         return values, found, odd
@@ -137,25 +138,28 @@ def _bounds(rows: int) -> tuple[list[int], list[int]]:
 
 
 def _number(source: Source, name: str, cell: str, line: int, column: str) -> float:
-    text = _clean(cell)
-    if text.lower() in EMPTY:
-        return float("nan")
     try:
-        value = float(text)
+        value = float(cell)
     except ValueError:
-        value = float("nan")
-    if "_" in text or not np.isfinite(value):
-        raise ReaderError(
-            explain(
-                f"{name}, line {line}, column {column!r}: not a finite number",
-                got=repr(cell[:40]),
-                expected="a number with a decimal point and without thousands marks",
-                do="get the file from its publisher again; spreadsheets often change such files",
-            ),
-            path=source.path,
-            line=line,
-        )
-    return value
+        text = _clean(cell)
+        if text.lower() in EMPTY:
+            return math.nan
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+    if math.isfinite(value) and "_" not in cell:
+        return value
+    raise ReaderError(
+        explain(
+            f"{name}, line {line}, column {column!r}: not a finite number",
+            got=repr(cell[:40]),
+            expected="a number with a decimal point and without thousands marks",
+            do="get the file from its publisher again; spreadsheets often change such files",
+        ),
+        path=source.path,
+        line=line,
+    )
 
 
 def _wrong_width(source: Source, name: str, line: int, got: int, expected: int) -> ReaderError:
