@@ -23,6 +23,7 @@ PUBLIC = {
     "identified_set",
     "margin_interval",
     "model_interval",
+    "open_results",
     "open",
     "from_pymrio",
     "prepare_margins",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.batch.results import open_results
     from tiva.bands.example import example_margins
     from tiva.bands.margins import read_margins
     from tiva.bands.model import BandedModel
@@ -44,6 +45,7 @@ _EXPORTS: dict[str, str] = {
     "identified_set": "tiva.bands.uncertainty",
     "margin_interval": "tiva.bands.uncertainty",
     "model_interval": "tiva.bands.uncertainty",
+    "open_results": "tiva.batch.results",
     "open": "tiva.opening",
     "from_pymrio": "tiva.readers.pymrio_bridge",
     "origins": "tiva.selection",
@@ -72,6 +74,7 @@ __all__ = [
     "identified_set",
     "margin_interval",
     "model_interval",
+    "open_results",
     "open",
     "from_pymrio",
     "open",
