@@ -19,11 +19,15 @@ PUBLIC = {
     "decompose",
     "example",
     "example_margins",
+    "open",
+    "from_pymrio",
     "prepare_margins",
     "read",
     "read_margins",
     "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 }
 """A change here is a change for users: it belongs in the changelog."""
 

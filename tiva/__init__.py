@@ -19,9 +19,13 @@ if TYPE_CHECKING:
     from tiva.bands.split import BandedTable, split_by_size
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
+    from tiva.opening import open  # noqa: A004
+    from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
+    from tiva.readers.writers import write
     from tiva.readers.satellites import Satellite, read_satellite
     from tiva.router import decompose
+    from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
@@ -35,11 +39,16 @@ _EXPORTS: dict[str, str] = {
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "open": "tiva.opening",
+    "from_pymrio": "tiva.readers.pymrio_bridge",
+    "origins": "tiva.selection",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
     "read_satellite": "tiva.readers.satellites",
     "split_by_size": "tiva.bands.split",
+    "to_pymrio": "tiva.readers.pymrio_bridge",
+    "write": "tiva.readers.writers",
 }
 
 __all__ = [
@@ -54,11 +63,16 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
+    "open",
+    "from_pymrio",
+    "origins",
     "prepare_margins",
     "read",
     "read_margins",
     "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 ]
 
 

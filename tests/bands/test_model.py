@@ -62,6 +62,10 @@ def assert_operators(banded: BandedTable, model: BandedModel | None = None) -> N
                    enumerate(brute.blocks))  # fmt: skip
     assert close(model.apply_inverse_diagonal(x), diagonal)
     assert close(model.local_inverse_diagonal, np.diagonal(local))
+    some = np.array([0, rows // 2, rows - 1])
+    assert close(model.inverse_columns(some), b[:, some])
+    assert close(model.input_rows(some), a[some])
+    assert close(model.feedback_diagonal, np.diagonal((a - domestic) @ b))
     assert_products(model, brute, x)
 
 
@@ -77,6 +81,14 @@ def assert_products(model: BandedModel, brute: BruteForce, x: np.ndarray[Any, An
             assert close(got[rows, r, :3], a[rows, columns] @ x[columns])
             assert close(got[rows, r, 3], a[rows, columns] @ paired[columns, s])
     b = brute.inverse
+    pairs, weights = model.pair_feedback_diagonal, np.random.default_rng(7).random((2, len(x)))
+    undone = model.undo_pair_feedback(weights)
+    for s, rows in enumerate(brute.blocks):
+        for r, columns in enumerate(brute.blocks):
+            loop = a[rows, columns] @ b[columns, rows] if r != s else np.zeros((1, 1))
+            assert close(pairs[rows, r], np.diagonal(loop) if r != s else np.zeros(1))
+            expected = np.linalg.solve((np.eye(len(loop)) + loop).T, weights[:, rows].T).T if r != s else np.zeros(1)
+            assert close(undone[:, rows, r], expected)
     crossed = model.apply_inverse_crosswise(paired)
     for r, rows in enumerate(brute.blocks):
         for s, columns in enumerate(brute.blocks):
@@ -160,6 +172,8 @@ def test_groups_act_as_one_country() -> None:
     assert model.countries == ("AB", "C001", "C002")
     assert close(model.local_inverse(w.T), local @ w.T)
     assert close(model.local_inverse_transpose(w), w @ local)
+    some = np.array([1, 8, len(a) - 1])
+    assert close(model.input_rows(some), a[some])
     assert close(model.domestic(w.T), np.where(inside, a, 0.0) @ w.T)
     assert close(model.apply_inverse(w.T), b @ w.T)
     undo = np.zeros_like(b)
@@ -234,7 +248,10 @@ def test_change_of_one_country_is_a_refit() -> None:
     first = random_shares(table, (3, 2, 3, 1), seed=1)
     model = split_by_size(table, first).model()
     model.trade_system  # noqa: B018 - factorised before the change
-    for seed in (2, 3):
+    for seed in (2, 3, 4):
+        if seed == 3:
+            assert model.absorption.any()
+            assert model.value_added_by_origin.any()
         other = random_shares(table, (3, 2, 3, 1), seed=seed)
         rows = first.row_country == 2
         changed = first.replace(
@@ -244,7 +261,12 @@ def test_change_of_one_country_is_a_refit() -> None:
             }
         )
         updated = model.with_country_shares("C002", changed)
-        assert_operators(split_by_size(table, changed), updated)
+        refit = split_by_size(table, changed)
+        assert_operators(refit, updated)
+        assert close(updated.value_added_by_origin, refit.model().value_added_by_origin)
+        again = updated.with_country_shares("C002", first)
+        assert close(again.value_added_by_origin, model.value_added_by_origin)
+        assert close(again.absorption, model.absorption)
 
 
 def test_change_of_another_country_is_refused() -> None:

@@ -184,7 +184,7 @@ def test_import_anchors_of_2008() -> None:
     totals, origins = importer(model(2008)).arrays, importer(model(2008), level="bilateral").arrays
     assert totals["gimp"][usa] == 2336177
     assert totals["va"][usa] == pytest.approx(2313163.76, abs=5e-3)
-    assert totals["dc"][usa] == pytest.approx(23013.24, abs=5e-3)
+    assert totals["dcimp"][usa] == pytest.approx(23013.24, abs=5e-3)
     assert origins["va"][usa, china] == pytest.approx(299835.4, abs=0.05)
     assert origins["va"][usa, usa] == pytest.approx(112020.5, abs=0.05)
     product = sectimp(model(2008), level="sector-bilateral").arrays

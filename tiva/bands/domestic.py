@@ -129,6 +129,13 @@ class HomeNetwork:
             result[self.rows(country)] = block @ right[self.rows(country)]
         return result
 
+    def deliveries_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left blockdiag(A_cc), for left (R,) or (k, R)."""
+        result = self._applied_transpose(self._direct, left)
+        for country, block in self._explicit.items():
+            result[..., self.rows(country)] = left[..., self.rows(country)] @ block
+        return result
+
     def _applied(self, cores: list[FloatArray], right: FloatArray) -> FloatArray:
         needs = [collapse(buyer, self.start, right) for buyer in self._buyers]
         sales = [np.zeros_like(need) for need in needs]

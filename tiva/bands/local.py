@@ -73,12 +73,7 @@ class LocalNetwork:
         """Return left blockdiag(L_ss), for left (R,) or (k, R)."""
         result = self.home.inverse_transpose(left)
         if self._returns:
-            sold = collapse_columns(self._exports, self.home.start, result)
-            moved = np.zeros_like(sold)
-            for block, core in self._returns.items():
-                a, b = self.between.spans[block]
-                moved[..., a:b] = sold[..., a:b] @ core
-            result += self.home.inverse_transpose(spread_columns(self._imports, self.home.segment, moved))
+            result += self.home.inverse_transpose(self._moved_transpose(self._returns, result))
         return result
 
     def deliveries(self, right: FloatArray) -> FloatArray:
@@ -88,6 +83,21 @@ class LocalNetwork:
             needs = collapse(self._imports, self.home.start, right)
             result += self._spread(self._moved(self._inner, needs))
         return result
+
+    def deliveries_transpose(self, left: FloatArray) -> FloatArray:
+        """Return left blockdiag(A_ss), for left (R,) or (k, R)."""
+        result = self.home.deliveries_transpose(left)
+        if self._inner:
+            result += self._moved_transpose(self._inner, left)
+        return result
+
+    def _moved_transpose(self, cores: dict[int, FloatArray], left: FloatArray) -> FloatArray:
+        sold = collapse_columns(self._exports, self.home.start, left)
+        moved = np.zeros_like(sold)
+        for block, core in cores.items():
+            a, b = self.between.spans[block]
+            moved[..., a:b] = sold[..., a:b] @ core
+        return spread_columns(self._imports, self.home.segment, moved)
 
     def _moved(self, cores: dict[int, FloatArray], needs: FloatArray) -> FloatArray:
         moved = np.zeros_like(needs)

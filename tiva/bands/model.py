@@ -287,12 +287,41 @@ class BandedModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self.apply_inverse_transpose(block_rows(self, self.value_added))
+        return self._local_content + self.local.inverse_transpose(
+            spread_columns(self.import_intensity, self.segment, self._imports_by_origin)
+        )
+
+    @cached_property
+    def _local_content(self) -> FloatArray:
+        """Shape (G, R): V_t L_t on block t of row t."""
+        return self.local.inverse_transpose(block_rows(self, self.value_added))
+
+    @cached_property
+    def _imports_by_origin(self) -> FloatArray:
+        """Shape (G, n): V_t L_t E Q, value added of each origin per unit of imported inputs of each sector."""
+        sold = collapse_columns(self.export_share, self.start, self._local_content)
+        return self.trade_system.solve_transpose(self.local.between.apply_transpose(sold))
 
     @cached_property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
-        return self.apply_inverse(self.final_demand)
+        sales = spread(self.export_share, self.segment, self._sales_absorbed)
+        return self._local_demand + self.local.inverse(sales)
+
+    @cached_property
+    def _local_demand(self) -> FloatArray:
+        """Shape (R, G): L Y."""
+        return self.local.inverse(self.final_demand)
+
+    @cached_property
+    def _needs_absorbed(self) -> FloatArray:
+        """Shape (n, G): M L Y, imported inputs for each block's final demand by direct user."""
+        return self._imported(self._local_demand)
+
+    @cached_property
+    def _sales_absorbed(self) -> FloatArray:
+        """Shape (n, G): Q M L Y, exports of inputs for each block's final demand."""
+        return self.local.between.apply(self.trade_system.solve(self._needs_absorbed))
 
     def local_inverse(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
@@ -342,6 +371,69 @@ class BandedModel:
         for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
             needs[a:b] = response @ needs[a:b]
         return local + self.local.inverse(spread(self.export_share, self.segment, needs))
+
+    def inverse_columns(self, rows: IntArray) -> FloatArray:
+        """Return B[:, rows], shape (R, k)."""
+        unit = np.zeros((len(self.segment), len(rows)))
+        unit[rows, np.arange(len(rows))] = 1.0
+        return self.apply_inverse(unit)
+
+    def input_rows(self, rows: IntArray) -> FloatArray:
+        """Return A[rows, :], shape (k, R)."""
+        unit = np.zeros((len(rows), len(self.segment)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        used = self.local.between.apply_transpose(collapse_columns(self.export_share, self.start, unit))
+        abroad_rows = spread_columns(self.import_intensity, self.segment, used)
+        return np.asarray(self.local.deliveries_transpose(unit) + abroad_rows)
+
+    @cached_property
+    def _local_needs(self) -> FloatArray:
+        """Shape (n, largest block): M_s L_ss of every block, imports by sector that a unit of each row needs."""
+        return self._imported(self.local.inverse(self._stacked_units()))
+
+    @cached_property
+    def feedback_diagonal(self) -> FloatArray:
+        """Shape (R,): diagonal of sum_{j != s} A_sj B_js = E Q_ss M L_ss."""
+        needs = self._local_needs.copy()
+        for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
+            needs[a:b] = response @ needs[a:b]
+        column = np.arange(len(self.segment)) - self.offsets[self.row_country]
+        return np.asarray(self.export_share * needs[self.segment, column])
+
+    @cached_property
+    def pair_feedback_diagonal(self) -> FloatArray:
+        """Shape (R, G): diagonal of A_sr B_rs = E A_sr F^-1_rs M L_ss for every pair; needs all of F^-1."""
+        flows = self.local.between
+        out = np.empty((len(self.segment), len(self.countries)))
+        for s, (a, b) in enumerate(flows.spans):
+            first, last = int(self.offsets[s]), int(self.offsets[s + 1])
+            reached = self.trade_system.inverse[:, a:b] @ self._local_needs[a:b, : last - first]
+            products = flows.rows(s)[self.segment[first:last] - a] * reached.T
+            out[first:last] = np.add.reduceat(products, flows.offsets[:-1], axis=1)
+        out *= self.export_share[:, None]
+        return frozen(out)
+
+    def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
+        """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of F^-1.
+
+        With ``X = A_sr F^-1_rs``: ``(I + E X M L)^-1 = I - E (I + X P_s)^-1 X M L``, of the size of the plain table.
+        """
+        spans, inverse = self.local.between.spans, self.trade_system.inverse
+        sold = collapse_columns(self.export_share, self.start, left)
+        used = np.zeros((len(spans), *sold.shape))
+        for s, (a, b) in enumerate(spans):
+            delivered, propagation = self.local.between.rows(s), self.local.propagation[s]
+            for r, (c, d) in enumerate(spans):
+                if r != s:
+                    loop = delivered[:, c:d] @ inverse[c:d, a:b]
+                    system = np.eye(b - a) + loop @ propagation
+                    used[r, :, a:b] = np.linalg.solve(system.T, sold[:, a:b].T).T @ loop
+        out = np.zeros((*left.shape, len(spans)))
+        for r, use in enumerate(used):
+            rows = spread_columns(self.import_intensity, self.segment, use)
+            out[:, :, r] = left - self.local.inverse_transpose(rows)
+            out[:, self.offsets[r] : self.offsets[r + 1], r] = 0.0
+        return out
 
     def expect_inverse(self) -> None:
         """Say that products with all blocks of B will be needed (:meth:`apply_inverse_crosswise`)."""
@@ -446,5 +538,19 @@ class BandedModel:
                     )
                 )
         change = changed.local.propagation[block] - self.local.propagation[block]
-        changed.__dict__["trade_system"] = UpdatedTrade(self.trade_system, block, change)
+        self._hand_over(changed, UpdatedTrade(self.trade_system, block, change))
         return changed
+
+    def _hand_over(self, changed: BandedModel, system: UpdatedTrade) -> None:
+        """Give a changed model its trade system, and what solves of this one spare it."""
+        changed.__dict__["trade_system"] = system
+        a, b = self.local.between.spans[system.block]
+        if "_imports_by_origin" in self.__dict__:
+            updated = system.update_left(self._imports_by_origin)
+            own = np.where(changed.row_country == system.block, changed.value_added, 0.0)
+            sold = collapse_columns(changed.export_share, changed.start, changed.local.inverse_transpose(own))
+            updated[system.block] = system.solve_transpose(self.local.between.apply_transpose(sold))
+            changed.__dict__["_imports_by_origin"] = updated
+        if "_sales_absorbed" in self.__dict__:
+            change = (changed._needs_absorbed - self._needs_absorbed)[a:b]
+            changed.__dict__["_sales_absorbed"] = system.update_sales(self._sales_absorbed, change)

@@ -98,6 +98,11 @@ class TradeSystem(ABC):
     def response_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (n, G) with Q_rs right_s[:, r] on block r and column s, for right (n, G)."""
 
+    @cached_property
+    @abstractmethod
+    def inverse(self) -> FloatArray:
+        """F^-1 itself, (n, n): only for what crosses all blocks."""
+
     @abstractmethod
     def expect_inverse(self) -> None:
         """Say that all of F^-1 will be needed."""
@@ -236,10 +241,22 @@ class UpdatedTrade(TradeSystem):
     def __init__(self, base: TradeSystem, block: int, change: FloatArray) -> None:
         super().__init__(base.trade)
         self._base = base
+        self.block = block
         self._columns, self._rows, self._moved = base.update_parts(block)
         a, b = self.trade.spans[block]
         own = self._rows[:, a:b]
         self._core = np.linalg.solve(np.eye(b - a) - change @ own, change)
+
+    def update_left(self, solved: FloatArray) -> FloatArray:
+        """Return left F_new^-1 from ``solved`` = left F^-1, (k, n), without solving anything."""
+        a, b = self.trade.spans[self.block]
+        return np.asarray(solved + (solved[:, a:b] @ self._core) @ self._rows)
+
+    def update_sales(self, sales: FloatArray, change: FloatArray) -> FloatArray:
+        """Return Q_new (right + change) from ``sales`` = Q right, (n, k), for a change (N_s, k) on the block."""
+        a, b = self.trade.spans[self.block]
+        before = sales + self._moved @ change
+        return np.asarray(before + self._moved @ (self._core @ before[a:b]))
 
     def solve(self, right: FloatArray) -> FloatArray:
         """Return F_new^-1 right."""
@@ -272,6 +289,11 @@ class UpdatedTrade(TradeSystem):
     def expect_inverse(self) -> None:
         """Pass on to the system before the change."""
         self._base.expect_inverse()
+
+    @cached_property
+    def inverse(self) -> FloatArray:
+        """F_new^-1 itself, (n, n)."""
+        return np.asarray(self._base.inverse + self._columns @ (self._core @ self._rows))
 
     def _updated(self, blocks: Sequence[FloatArray], columns: FloatArray) -> list[FloatArray]:
         return [

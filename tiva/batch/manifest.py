@@ -23,7 +23,9 @@ COMPLETE = "complete"
 INCOMPLETE = "incomplete"
 
 
-def build(plan: Plan, groups: Sequence[Group], outcomes: Mapping[str, Outcome], status: str, run: dict[str, Any]) -> dict[str, Any]:
+def build(
+    plan: Plan, groups: Sequence[Group], outcomes: Mapping[str, Outcome], status: str, run: dict[str, Any]
+) -> dict[str, Any]:
     """Return the manifest as plain values.
 
     Parameters

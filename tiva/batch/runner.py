@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -231,7 +231,9 @@ def _refuse_foreign(folder: Path) -> None:
     names = {p.name for p in folder.iterdir()}
     if names and not names & ours:
         raise OutputError(
-            explain(f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another")
+            explain(
+                f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another"
+            )
         )
 
 
@@ -397,5 +399,3 @@ def _results(folder: Path) -> list[Path]:
     """Return the result files and stores of an output folder."""
     found = [p for p in (folder / "data").glob("*/*/*")]
     return sorted([*found, *(folder / "cubes").glob("*")])
-
-

@@ -84,7 +84,7 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
         spread = variable.broadcast_like(dataset).transpose(*dims).values
         columns[str(name)] = pa.array(np.ascontiguousarray(spread, dtype=np.float64).reshape(-1))
     table = pa.table(columns)
-    described = json.dumps(describe(dataset, labels), sort_keys=True, ensure_ascii=False)
+    described = json.dumps(describe(dataset, labels), ensure_ascii=False)
     table = table.replace_schema_metadata({META: described.encode()})
     pq.write_table(table, path, compression="zstd", use_dictionary=[*labels, *dims], row_group_size=1 << 20)
 

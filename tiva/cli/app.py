@@ -43,6 +43,7 @@ MODULES: tuple[str, ...] = (
     "tiva.cli.table",
     "tiva.cli.catalogue",
     "tiva.cli.plot",
+    "tiva.cli.fetch",
 )
 """Modules of commands, in the order of the help; each has ``register(app)``."""
 

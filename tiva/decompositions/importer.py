@@ -25,13 +25,13 @@ def importer(model: Operators, *, level: str = "country") -> Terms:
     Returns
     -------
     Terms
-        ``gimp`` gross imports (by origin: their whole content from that origin), ``va`` value added, ``dc`` double
-        counting, with gimp = va + dc.
+        ``gimp`` gross imports (by origin: their whole content from that origin), ``va`` value added, ``dcimp`` double
+        counting, with gimp = va + dcimp.
 
     Notes
     -----
     With d = E_.r and p = B_rr^-1 (B d)_r, the inverse that leaves out all deliveries to r gives, for origin t,
-    dc_t = V_t B_tr p - 1(t = r) V_r L_rr p and va_t = V_t (B d)_t - dc_t: no inverse per importer.
+    dcimp_t = V_t B_tr p - 1(t = r) V_r L_rr p and va_t = V_t (B d)_t - dcimp_t: no inverse per importer.
 
     References
     ----------
@@ -44,12 +44,12 @@ def importer(model: Operators, *, level: str = "country") -> Terms:
     again = by_exporter(model, (model.value_added_by_origin * first).T)
     again -= np.diag(by_exporter(model, model.local_inverse_transpose(model.value_added) * first))
     if level == "country":
-        arrays = {"gimp": model.exports.sum(axis=0), "va": (content - again).sum(axis=1), "dc": again.sum(axis=1)}
+        arrays = {"gimp": model.exports.sum(axis=0), "va": (content - again).sum(axis=1), "dcimp": again.sum(axis=1)}
         if model.other_inputs.any():
             taxes = model.apply_inverse_transpose(model.other_inputs)
             arrays["taxes_margins"] = taxes @ model.exports
         return Terms(arrays, IMPORTERS)
-    return Terms({"gimp": content, "va": content - again, "dc": again}, BY_ORIGIN)
+    return Terms({"gimp": content, "va": content - again, "dcimp": again}, BY_ORIGIN)
 
 
 def sectimp(model: Operators, *, level: str = "sector") -> Terms:
@@ -65,7 +65,7 @@ def sectimp(model: Operators, *, level: str = "sector") -> Terms:
     Returns
     -------
     Terms
-        ``gimp va dc`` as in :func:`importer`; the value added equals what GDP loses in the origin if the importer's
+        ``gimp va dcimp`` as in :func:`importer`; the value added equals what GDP loses in the origin if the importer's
         purchases of the product stop. Not additive over products.
 
     Notes
@@ -96,6 +96,6 @@ def sectimp(model: Operators, *, level: str = "sector") -> Terms:
             imports[r, n] = bought.sum()
     note = ("perimeters of different products overlap: value added must not be added over products",)
     if level == "sector":
-        arrays: dict[str, FloatArray] = {"gimp": imports, "va": value.sum(axis=2), "dc": (gross - value).sum(axis=2)}
+        arrays: dict[str, FloatArray] = {"gimp": imports, "va": value.sum(axis=2), "dcimp": (gross - value).sum(axis=2)}
         return Terms(arrays, ("importer", "sector"), note)
-    return Terms({"gimp": gross, "va": value, "dc": gross - value}, ("importer", "sector", "origin"), note)
+    return Terms({"gimp": gross, "va": value, "dcimp": gross - value}, ("importer", "sector", "origin"), note)

@@ -46,7 +46,7 @@ def read_emerging(
     source: Source,
     *,
     year: int | None = None,
-    value_added: ValueAddedChoice = "published",
+    value_added: ValueAddedChoice = "residual",
     countries: Groups | None = None,
     sectors: Groups | None = None,
     memory_gib: float = 16.0,

@@ -55,7 +55,7 @@ def read_eora(
     source: Source,
     *,
     year: int | None = None,
-    value_added: ValueAddedChoice = "published",
+    value_added: ValueAddedChoice = "residual",
     unit: Literal["thousand USD", "million USD"] = "thousand USD",
     prices: Prices = "bp",
     labels: str | Path | None = None,
