@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from data_fetch.store import make_folder
 from tiva._version import __version__
 from tiva.errors import FetchError, MissingExtraError, OutputError, explain
 
@@ -220,7 +221,7 @@ def download(url: str, staging: Path, name: str, downloader: ResumingDownloader,
         import requests
     except ImportError as error:
         raise MissingExtraError(str(error.name), "fetch", "fetching files") from error
-    staging.mkdir(parents=True, exist_ok=True)
+    make_folder(staging)
     keeper = pooch.create(path=staging, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=retries)
     (staging / name).unlink(missing_ok=True)
     pooch.get_logger().setLevel("WARNING")

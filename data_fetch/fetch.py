@@ -19,7 +19,7 @@ from data_fetch.download import (
     no_progress,
 )
 from data_fetch.resolve import HOSTS, Target, resolve
-from data_fetch.store import Record, Store, default_folder, is_offline, now
+from data_fetch.store import Record, Store, default_folder, is_offline, make_folder, now
 from data_fetch.verify import digests, verify
 from tiva.errors import ChecksumError, FetchError, ManualDownloadError, OfflineError, explain, listing
 
@@ -100,7 +100,7 @@ class Fetcher:
                 explain(
                     f"{entry.name} of {dataset.name} is not here, and the network may not be used",
                     got=f"no file {path}",
-                    do=f"fetch it when online (python -m data_fetch get {dataset.name}), or take a file in with 'add'",
+                    do=f"fetch it when online (tiva fetch get {dataset.name}), or take a file in with 'add'",
                 )
             )
         if all(address.method == "manual" for address in entry.addresses):
@@ -156,7 +156,7 @@ class Fetcher:
             fetched = download(target.url, staging, entry.name, downloader, self.retries)
         try:
             found = verify(fetched, entry, dataset, target=target, earlier=earlier)
-            final.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(final.parent)
             fetched.replace(final)
         finally:
             fetched.unlink(missing_ok=True)
@@ -208,7 +208,7 @@ def by_hand(
         f"open     {dataset.page}",
         *(f"or       {address}" for address in addresses[:4]),
         f"get      {names}",
-        f"then     python -m data_fetch add FILE --dataset {dataset.name}",
+        f"then     tiva fetch add FILE --dataset {dataset.name}",
         f"or put it under that name into {folder}",
     ]
     why = {

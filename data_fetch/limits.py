@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_fetch.store import make_folder
 from tiva.errors import FetchError, MissingExtraError, explain
 from tiva.files import replacing
 
@@ -50,7 +51,7 @@ class HourlyLimit:
             from filelock import FileLock
         except ImportError as error:
             raise MissingExtraError("filelock", "fetch", "counting queries") from error
-        self.journal.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(self.journal.parent)
         while True:
             with FileLock(self.journal.with_suffix(".lock")):
                 now = self.clock()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
-from data_fetch.store import Record, Store, default_folder, now
+from data_fetch.store import Record, Store, default_folder, make_folder, now
 from data_fetch.verify import digests, verify
 from tiva.errors import MissingFileError, ReaderError, TivaError, UsageError, explain, listing
 from tiva.files import replacing
@@ -89,7 +89,7 @@ def add(
         earlier = store.record(whose.name, entry.name)
         verify(path, entry, whose, earlier=earlier, name=path.name)
         final = store.path(whose.name, entry.name)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         with replacing(final) as temporary:
             shutil.copyfile(path, temporary)
         record = Record(
@@ -150,7 +150,7 @@ def _whose(path: Path, found: dict[str, str], known: Catalogue) -> Dataset:
             f"{path.name} has a name that the catalogue does not know",
             got=f"content of layout {layout!r}" if layout else "unknown content",
             expected="a name as published, such as 2016-2022_SML.zip or Eora26_2015_bp.zip",
-            do="say whose it is with --dataset NAME; 'python -m data_fetch list' shows the names",
+            do="say whose it is with --dataset NAME; 'tiva fetch list' shows the names",
         )
     )
 

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from data_fetch.limits import HourlyLimit
-from data_fetch.store import Record, Store, now
+from data_fetch.store import Record, Store, make_folder, now
 from tiva.errors import (
     FetchError,
     MissingExtraError,
@@ -201,7 +201,7 @@ class SdmxClient:
                 return path.read_bytes()
             self._limit(flow.provider).wait()
             content = _ask(flow, query, kind, empty_when_not_found)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
             sha256 = hashlib.sha256(content).hexdigest()

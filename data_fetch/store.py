@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import MissingExtraError
+from tiva.errors import MissingExtraError, OutputError, explain
 from tiva.files import replacing
 
 if TYPE_CHECKING:
@@ -40,6 +40,23 @@ def is_offline(offline: bool | None = None) -> bool:
     if offline is not None:
         return offline
     return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder with those above it, and return it.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            explain(f"the folder {path} cannot be made", got=str(error), do=f"name another with {FOLDER_VARIABLE}")
+        ) from error
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +144,5 @@ class Store:
             from filelock import FileLock
         except ImportError as error:
             raise MissingExtraError("filelock", "fetch", "fetching files") from error
-        folder = self.root / ".locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = make_folder(self.root / ".locks")
         return FileLock(folder / f"{dataset}--{file}.lock")

@@ -30,7 +30,7 @@ def open_table(
     Parameters
     ----------
     name
-        Data set, such as ``"wiod2013"``; ``python -m data_fetch list`` shows them.
+        Data set, such as ``"wiod2013"``; ``tiva fetch list`` shows them.
     year
         Year; may be left out where the data set has one.
     offline

@@ -274,8 +274,8 @@ def _imports(e: Economy, r: int, bought: Rows) -> tuple[Array, float]:
     modified = e.inverse(e.without(bought, e.blocks[r]))
     demand = np.zeros(e.n)
     demand[bought] = e.final[bought, r] + e.a[np.ix_(bought, e.blocks[r])] @ e.x[e.blocks[r]]
-    value = e.v * (modified @ demand)
-    return np.array([value[rows].sum() for rows in e.blocks]), float(demand.sum() - value.sum())
+    value, content = e.v * (modified @ demand), e.v * (e.b @ demand)
+    return np.array([value[rows].sum() for rows in e.blocks]), float((content - value).sum())
 
 
 def importer(e: Economy) -> Terms:
@@ -294,7 +294,8 @@ def sectimp(e: Economy, sectors: int) -> Terms:
         for i in range(sectors):
             bought = np.array([row for row in e.outside(r) if row % sectors == i])
             out["va"][:, i, r], out["dc"][i, r] = _imports(e, r, bought)
-            out["gimp"][i, r] = out["va"][:, i, r].sum() + out["dc"][i, r]
+            rows = [row for row in e.outside(r) if row % sectors == i]
+            out["gimp"][i, r] = sum(gross_exports(e)[rows, r])
     return out
 
 
@@ -380,7 +381,7 @@ def vertical_specialisation(e: Economy) -> Terms:
     """Hummels-Ishii-Yi: VS, VS1 and what of it comes home, (G,) each."""
     out = {name: np.zeros(e.g) for name in ("vs", "vs1", "vs1_star")}
     for s in range(e.g):
-        imported = sum(e.aa(t, s).sum(axis=0) for t in e.others(s))
+        imported = sum(e.content(range(e.g), t, e.b) @ e.aa(t, s) for t in e.others(s))
         out["vs"][s] = imported @ e.ll(s) @ e.exports(s)
         for r in e.others(s):
             via = e.vv(s) @ e.bb(s, r)

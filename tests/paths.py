@@ -16,3 +16,8 @@ def shared(relative: str) -> Path:
     if not path.exists():
         pytest.skip(f"reference data are not beside the project: shared/data/{relative}")
     return path
+
+
+def listed(folder: Path) -> list[str]:
+    """Return the names in a folder, hidden ones included, sorted."""
+    return sorted(path.name for path in folder.iterdir())

@@ -218,3 +218,27 @@ def test_country_codes_of_databases():
     assert set(conc.country_codes("EXIOBASE3").values()) <= set(conc.countries())
     with pytest.raises(UnknownLabelError):
         conc.country_codes("GTAP")
+
+
+def test_final_demand_labels():
+    found = {row.code: row.standard for row in conc.final_labels("OECD_ICIO", "2021") if row.kind == "fd"}
+    assert found["P33"] == "DPABR"
+    assert [r.standard for r in conc.final_labels("OECD_ICIO", "2025") if r.kind == "row"] == ["TLS", "VA", "OUT"]
+    with pytest.raises(UnknownLabelError, match="OECD_ICIO 2021"):
+        conc.final_labels("OECD_ICIO", "2020")
+
+
+def test_a_real_table_reaches_common28():
+    with np.load(shared("wiod2013/wiot2011.npz")) as stored:
+        table = IcioTable.from_arrays(
+            stored["intermediate"], stored["final_demand"], countries=[str(c) for c in stored["countries"]],
+            sectors=[str(s) for s in stored["sectors"]],
+            final_demand_categories=[str(c) for c in stored["final_demand_categories"]], year=2011,
+        )  # fmt: skip
+    small = conc.aggregate_to(table, "common28")
+    assert set(small.sectors) == set(codes("common28"))
+    np.testing.assert_allclose(small.intermediate.sum(), table.intermediate.sum(), rtol=EXACT)
+    np.testing.assert_allclose(small.final_demand.sum(axis=0), table.final_demand.sum(axis=0), rtol=EXACT)
+    assert conc.REVISION_NOTE in small.provenance.notes
+    with pytest.raises(ConcordanceError, match=r"c1 -> A01_02, A03"):
+        conc.to_sectors(table, "icio45")

@@ -64,7 +64,7 @@ def test_every_group_has_known_members_a_title_and_a_source():
         assert sector_group.source, name
 
 
-def test_issue_names_are_there():
+def test_well_known_groups_are_there():
     wanted = {
         "EU27", "EU28", "EA", "MERCOSUR", "CARICOM", "CACM", "ALADI", "PACIFIC_ALLIANCE", "SELA", "ASEAN",
         "NAFTA",

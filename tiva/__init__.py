@@ -11,16 +11,23 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
+    from tiva.batch.results import open_results
     from tiva.bands.example import example_margins
     from tiva.bands.margins import read_margins
     from tiva.bands.model import BandedModel
     from tiva.bands.prepare import prepare_margins
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable, split_by_size
+    from tiva.bands.uncertainty import coupling_sensitivity, identified_set, margin_interval, model_interval
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
+    from tiva.opening import open  # noqa: A004
+    from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
+    from tiva.readers.satellites import Satellite, read_satellite
+    from tiva.readers.writers import write
     from tiva.router import decompose
+    from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
 
 _EXPORTS: dict[str, str] = {
@@ -30,13 +37,25 @@ _EXPORTS: dict[str, str] = {
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
+    "coupling_sensitivity": "tiva.bands.uncertainty",
+    "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "identified_set": "tiva.bands.uncertainty",
+    "margin_interval": "tiva.bands.uncertainty",
+    "model_interval": "tiva.bands.uncertainty",
+    "open_results": "tiva.batch.results",
+    "open": "tiva.opening",
+    "from_pymrio": "tiva.readers.pymrio_bridge",
+    "origins": "tiva.selection",
     "prepare_margins": "tiva.bands.prepare",
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
+    "read_satellite": "tiva.readers.satellites",
     "split_by_size": "tiva.bands.split",
+    "to_pymrio": "tiva.readers.pymrio_bridge",
+    "write": "tiva.readers.writers",
 }
 
 __all__ = [
@@ -46,14 +65,27 @@ __all__ = [
     "IcioTable",
     "LeontiefModel",
     "OtherInput",
+    "Satellite",
     "__version__",
+    "coupling_sensitivity",
     "decompose",
     "example",
     "example_margins",
+    "identified_set",
+    "margin_interval",
+    "model_interval",
+    "open_results",
+    "open",
+    "from_pymrio",
+    "open",
+    "origins",
     "prepare_margins",
     "read",
     "read_margins",
+    "read_satellite",
     "split_by_size",
+    "to_pymrio",
+    "write",
 ]
 
 

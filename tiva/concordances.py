@@ -297,6 +297,54 @@ def country_codes(database: str) -> Mapping[str, str]:
     return MappingProxyType(every[database])
 
 
+@dataclass(frozen=True, slots=True)
+class FinalLabel:
+    """A final-demand column or bottom row of a database.
+
+    Attributes
+    ----------
+    kind
+        ``"fd"`` for a final-demand column, else what kind of row it is, as in the data.
+    code
+        Label in the files.
+    standard
+        Name that editions and databases share: ``HFCE NPISH GGFC GFCF INVNT DPABR`` for final demand, ``TLS VA
+        OUT`` and others for rows.
+    description
+        As published.
+    """
+
+    kind: str
+    code: str
+    standard: str
+    description: str
+
+
+def final_labels(database: str, edition: str) -> tuple[FinalLabel, ...]:
+    """Return the final-demand columns and bottom rows of a database, in file order.
+
+    Parameters
+    ----------
+    database, edition
+        Such as ``"OECD_ICIO"`` and ``"2023"``, ``"WIOD"`` and ``"2016"``, ``"FIGARO"`` and ``"all"``.
+
+    Raises
+    ------
+    UnknownLabelError
+        No such database or edition; the message lists those that there are.
+    """
+    rows = list(_rows("final_demand.csv"))
+    known = tuple(dict.fromkeys(f"{row['database']} {row['edition']}" for row in rows))
+    wanted = f"{database} {edition}"
+    if wanted not in known:
+        raise UnknownLabelError("database and edition", wanted, known)
+    return tuple(
+        FinalLabel(row["kind"], row["code"], row["standard"], row["description"])
+        for row in rows
+        if f"{row['database']} {row['edition']}" == wanted
+    )
+
+
 def _spellings(scheme: str) -> tuple[dict[str, str], ...]:
     """Return the ways in which a scheme's sectors are written, each as label -> code."""
     found = sectors(scheme)

@@ -94,7 +94,7 @@ def decompose(
     )
     model = as_model(table, satellite=satellite, groups=groups)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
-    chosen = {name: _select(name, value, model) for name, value in selections.items() if value is not None}
+    chosen = {name: select_labels(name, value, model) for name, value in selections.items() if value is not None}
     wanted = {name: labels for name, (labels, _) in chosen.items()}
     _refuse_own_partner(wanted)
     from tiva.results.labels import label, with_notes
@@ -163,7 +163,7 @@ def _resolved(groups: Groups, table: IcioTable) -> dict[str, tuple[str, ...]] | 
     return {name: selection.members for name, selection in found.items()}
 
 
-def _select(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the labels that a selection means, and what has to be said about it."""
     items = (value,) if isinstance(value, str) else tuple(value)
     if not items:

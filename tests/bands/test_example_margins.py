@@ -11,6 +11,7 @@ import pytest
 from tiva.bands.example import example_margins
 from tiva.bands.prepare import prepare_margins
 from tiva.bands.shares import BandShares, Status, residual_shares
+from tiva.bands.split import split_by_size
 from tiva.bands.totals import FlowTotals
 from tiva.examples import example
 
@@ -71,3 +72,9 @@ def test_what_is_imputed_is_said(prepared: BandShares) -> None:
     whole = [c for c, b in zip(prepared.countries, prepared.bands, strict=True) if not b]
     assert whole == ["ROW", "CHN", "ESP", "GBR", "IDN", "IND", "KOR", "TWN"]
     assert any("Sebrae" in s for s in prepared.sources)
+
+
+def test_published_margins_split_the_table_directly(prepared: BandShares) -> None:
+    direct = split_by_size(example(), example_margins())
+    assert np.array_equal(direct.shares.exports, prepared.exports)
+    assert direct.feasibility.ok

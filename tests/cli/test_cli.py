@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 import tiva
 from tests.model.test_leontief import table as odd_table
-from tests.paths import ROOT
+from tests.paths import ROOT, listed
 from tiva.cli import app as cli_app
 from tiva.cli import main
 from tiva.results.export import FORMATS, read_dataset
@@ -57,7 +56,9 @@ def test_python_m_tiva_prints_the_main_job() -> None:
 
 
 def test_a_closed_pipe_is_no_error() -> None:
-    command = f"{sys.executable} -m tiva decompose --format csv --level sector-bilateral | head -n 1; echo ${{PIPESTATUS[0]}}"
+    command = (
+        f"{sys.executable} -m tiva decompose --format csv --level sector-bilateral | head -n 1; echo ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout.splitlines()[0].startswith("exporter,sector,importer,gexp")
     assert done.stdout.splitlines()[1] == "0"
@@ -69,7 +70,19 @@ def test_help_names_the_exit_codes_and_the_guide(capsys: pytest.CaptureFixture[s
     assert code == 0
     assert "Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused." in out
     assert "--perspective world" in out
-    for command in ("decompose", "check", "info", "convert", "terms", "cite", "env", "plot"):
+    for command in (
+        "decompose",
+        "check",
+        "info",
+        "convert",
+        "plot",
+        "batch",
+        "fetch",
+        "compare",
+        "terms",
+        "cite",
+        "env",
+    ):
         assert command in out
 
 
@@ -83,14 +96,14 @@ def test_help_of_options_is_that_of_the_docstring(capsys: pytest.CaptureFixture[
     assert "--no-" not in out
 
 
-@pytest.mark.parametrize("format", FORMATS)
-def test_every_suffix_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, format: str) -> None:
-    path = tmp_path / f"r.{format}"
+@pytest.mark.parametrize("form", FORMATS)
+def test_every_suffix_is_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"r.{form}"
     code, out, err = ran(capsys, "decompose", "--exporter", "MEX", "--level", "bilateral", "--out", str(path))
     assert (code, out) == (0, "")
     assert "".join(err.split()) == f"wrote{path}"
-    expected = [path.name, f"{path.name}.metadata.json"] if format in {"csv", "dta"} else [path.name]
-    assert sorted(os.listdir(tmp_path)) == expected
+    expected = [path.name, f"{path.name}.metadata.json"] if form in {"csv", "dta"} else [path.name]
+    assert listed(tmp_path) == expected
 
 
 def test_csv_on_stdout_is_data_only(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
@@ -157,7 +170,7 @@ def test_mistakes_are_told_with_their_exit_code(
     assert err.startswith("error: ")
     assert "Traceback" not in err
     assert re.search(text, " ".join(err.split())), err
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_traceback_on_request(capsys: pytest.CaptureFixture[str]) -> None:

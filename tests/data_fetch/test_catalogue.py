@@ -71,7 +71,7 @@ def test_years_of_the_files_are_those_of_the_data_set():
         assert max(e.last_year for e in dated) == max(said), dataset.name
 
 
-# Fixed points from the provenance files of third parties (formats reference, sections 2 and 7).
+# Fixed points from the provenance files of third parties.
 def test_known_checksums():
     entry = KNOWN["icio2025"].entry("2016-2022_SML.zip")
     assert entry.size == 166_241_019

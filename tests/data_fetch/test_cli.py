@@ -94,3 +94,30 @@ def test_compare_needs_kept_answers_when_offline(run, tmp_path):
     code, _, err = run("compare", "oecd", str(path), "--level", "country")
     assert code == 3
     assert "no kept answer" in err
+
+
+def test_commands_of_tiva(monkeypatch, tmp_path, capsys):
+    from tiva.cli import main as tiva_main
+
+    monkeypatch.setenv("TIVA_DATA", str(tmp_path / "store"))
+    monkeypatch.setenv("TIVA_OFFLINE", "1")
+    assert tiva_main(["fetch", "where"]) == 0
+    assert capsys.readouterr().out.strip() == str(tmp_path / "store")
+    assert tiva_main(["fetch", "get", "wiod2013", "--years", "1995-2011"]) == 3
+    assert "network may not be used" in capsys.readouterr().err
+    assert tiva_main(["fetch", "get", "wiod2014"]) == 2
+    assert "did you mean" in capsys.readouterr().err
+    file = tmp_path / "Eora26_2015_bp.zip"
+    file.write_bytes(archive())
+    assert tiva_main(["fetch", "add", str(file)]) == 0
+    (tmp_path / "store" / "eora26" / "Eora26_2015_bp.zip").write_bytes(b"something else")
+    assert tiva_main(["fetch", "check", "eora26"]) == 3
+
+
+def test_tiva_open_is_offline_when_told(monkeypatch, tmp_path):
+    import tiva
+    from tiva.errors import OfflineError
+
+    monkeypatch.setenv("TIVA_OFFLINE", "1")
+    with pytest.raises(OfflineError, match="tiva fetch get wiod2013"):
+        tiva.open("wiod2013", 2011, folder=tmp_path)

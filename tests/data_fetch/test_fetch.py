@@ -23,6 +23,7 @@ from tiva.errors import (
     FetchError,
     ManualDownloadError,
     OfflineError,
+    OutputError,
     ReissuedFileWarning,
     UsageError,
 )
@@ -462,3 +463,12 @@ def test_no_warning_when_nothing_changed(publisher, fetcher, make):
         warnings.simplefilter("error")
         data_fetch.get("d", sources=sources, fetcher=fetcher)
         data_fetch.get("d", sources=sources, fetcher=fetcher, refresh=True)
+
+
+def test_folder_that_cannot_be_made(publisher, make, waits, tmp_path):
+    publisher.pages["/f.bin"] = Page(BODY)
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    sources = make([row("f.bin", publisher.address("/f.bin"))])
+    with pytest.raises(OutputError, match="TIVA_DATA"):
+        data_fetch.get("d", sources=sources, folder=blocked / "store", progress=fetching.quiet)

@@ -10,12 +10,18 @@ from hypothesis import given, settings
 
 from tests import brute_force
 from tests.tables import Oddities, odd_tables, random_table
+from tiva.decompositions import self_perimeter
 from tiva.decompositions.borin_mancini import source_terms
 from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
+from tiva.decompositions.extraction import extraction
+from tiva.decompositions.importer import importer, sectimp
+from tiva.decompositions.johnson_noguera import johnson_noguera
 from tiva.decompositions.kww import kww
+from tiva.decompositions.miroudot_ye import country_perimeter, world_perimeter
 from tiva.decompositions.nagengast_stehrer import first_border, last_border
 from tiva.decompositions.output_based import output_based
 from tiva.decompositions.tripartite import tripartite
+from tiva.decompositions.vertical_specialisation import vertical_specialisation
 from tiva.decompositions.world import world_sink, world_source
 from tiva.decompositions.wwz import intrex_by_third, wwz
 from tiva.kernels.arrays import FloatArray
@@ -70,6 +76,68 @@ def _output_based(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     return output_based(model).arrays, brute_force.output_based(e)
 
 
+def _sectexp(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return self_perimeter.sectexp(model).arrays, brute_force.sectexp(e)
+
+
+def _bilateral(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return self_perimeter.bilateral(model).arrays, brute_force.bilateral(e)
+
+
+def _sectbil(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return self_perimeter.sectbil(model).arrays, brute_force.sectbil(e)
+
+
+def _importer(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.importer(e)
+    total, by_origin = importer(model).arrays, importer(model, level="bilateral").arrays
+    exact["va_total"] = exact["va"].sum(axis=0)
+    return {"va": by_origin["va"].T, "va_total": total["va"], "dc": total["dcimp"], "gimp": total["gimp"]}, exact
+
+
+def _sectimp(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.sectimp(e, len(model.sectors))
+    value = sectimp(model, level="sector-bilateral").arrays["va"]
+    ours = {name: values.T for name, values in sectimp(model).arrays.items()}
+    return {**ours, "dc": ours["dcimp"], "va": value.transpose(2, 1, 0)}, exact
+
+
+def _miroudot_ye(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return country_perimeter(model).arrays, brute_force.miroudot_ye(e)
+
+
+def _miroudot_ye_world(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.world(e)["source"]
+    return world_perimeter(model).arrays, {"fdc1": exact}
+
+
+def _extraction(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    ours, exact = {}, {}
+    for level in ("country", "bilateral"):
+        arrays = extraction(model, level=level).arrays
+        for name in ("gdp_home", "gdp_abroad"):
+            by_pair = np.add.reduceat(arrays[name], model.offsets[:-1], axis=0)
+            ours[f"{name} {level}"] = by_pair if level == "bilateral" else by_pair.sum(axis=1)
+            exact[f"{name} {level}"] = np.zeros_like(ours[f"{name} {level}"])
+    for s in range(e.g):
+        cases = [("country", (s,), e.others(s)), *(("bilateral", (s, r), [r]) for r in e.others(s))]
+        for level, place, partners in cases:
+            lost = brute_force.extraction(e, e.blocks[s], partners)
+            exact[f"gdp_home {level}"][place] = lost[s]
+            exact[f"gdp_abroad {level}"][place] = lost.sum() - lost[s]
+    return ours, exact
+
+
+def _vertical_specialisation(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    return vertical_specialisation(model).arrays, brute_force.vertical_specialisation(e)
+
+
+def _johnson_noguera(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.johnson_noguera(e)
+    exact[np.arange(e.n), model.row_country] = 0.0
+    return johnson_noguera(model).arrays, {"vax": exact}
+
+
 METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
     "source": _source,
     "sink": _sink,
@@ -78,6 +146,16 @@ METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
     "wwz": _wwz,
     "wwz by third": _third,
     "tripartite": _tripartite,
+    "sectexp": _sectexp,
+    "bilateral": _bilateral,
+    "sectbil": _sectbil,
+    "importer": _importer,
+    "sectimp": _sectimp,
+    "miroudot-ye": _miroudot_ye,
+    "miroudot-ye world": _miroudot_ye_world,
+    "extraction": _extraction,
+    "vertical specialisation": _vertical_specialisation,
+    "johnson-noguera": _johnson_noguera,
     "output-based": _output_based,
     "nagengast-stehrer source": _nagengast_stehrer_source,
     "nagengast-stehrer sink": _nagengast_stehrer_sink,

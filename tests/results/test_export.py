@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import pytest
 import xarray as xr
 
 import tiva
-from tests.paths import ROOT
+from tests.paths import ROOT, listed
 from tiva.errors import MissingExtraError, MissingFileError, OutputError, ReaderError, UsageError
 from tiva.results import export
 from tiva.table.icio_table import IcioTable
@@ -57,7 +56,7 @@ def test_netcdf_reads_back_identical(result: xr.Dataset, tmp_path: Path) -> None
     again = export.read_dataset(path)
     xr.testing.assert_identical(again, result)
     assert again.tiva.check_identities().ok
-    assert os.listdir(tmp_path) == ["r.nc"]
+    assert listed(tmp_path) == ["r.nc"]
 
 
 def test_csv_reads_back_exactly_with_its_sidecar(result: xr.Dataset, tmp_path: Path) -> None:
@@ -70,7 +69,7 @@ def test_csv_reads_back_exactly_with_its_sidecar(result: xr.Dataset, tmp_path: P
     assert said["attributes"]["provenance"]["licence"] == "CC BY 4.0"
     assert said["variables"]["dva"]["units"] == "million USD"
     assert said["dimensions"] == {"exporter": 2, "sector": 15, "importer": 3}
-    assert sorted(os.listdir(tmp_path)) == ["r.csv", "r.csv.metadata.json"]
+    assert listed(tmp_path) == ["r.csv", "r.csv.metadata.json"]
 
 
 def test_parquet_reads_back_with_its_metadata(result: xr.Dataset, tmp_path: Path) -> None:
@@ -127,14 +126,14 @@ def test_stata_names_are_valid_and_unique() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
-def test_missing_and_infinite_numbers(format: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", export.FORMATS)
+def test_missing_and_infinite_numbers(form: str, tmp_path: Path) -> None:
     odd = xr.Dataset({"x": (("exporter",), [1.5, np.nan, np.inf])}, {"exporter": ["A", "B", "C"]})
-    path = tmp_path / f"r.{format}"
-    if format == "dta":
+    path = tmp_path / f"r.{form}"
+    if form == "dta":
         with pytest.raises(OutputError, match=r"(?s)no infinite numbers.*values in x"):
             export.write_dataset(odd, path)
-        assert os.listdir(tmp_path) == []
+        assert listed(tmp_path) == []
         odd = odd.isel(exporter=slice(2))
     export.write_dataset(odd, path)
     frame = {
@@ -144,7 +143,7 @@ def test_missing_and_infinite_numbers(format: str, tmp_path: Path) -> None:
         "xlsx": lambda: pd.read_excel(path, engine="calamine"),
         "dta": lambda: pd.read_stata(path),
         "json": lambda: pd.DataFrame(json.loads(path.read_text())["data"]),
-    }[format]()
+    }[form]()
     values = [float(str(v).replace("None", "nan")) for v in frame["x"]]
     np.testing.assert_array_equal(values, [1.5, np.nan, np.inf][: len(values)])
 
@@ -183,7 +182,7 @@ def test_a_result_without_dimensions_is_one_row() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "format", "text"),
+    ("name", "form", "text"),
     [
         ("r.sas", None, r"unknown suffix of the output file '.*r.sas'\n  got: .sas\n  expected: one of .nc, .parquet"),
         ("r", None, "no suffix"),
@@ -191,9 +190,9 @@ def test_a_result_without_dimensions_is_one_row() -> None:
         ("r.csv", "sas", "unknown output format 'sas'"),
     ],
 )
-def test_unknown_formats_are_refused(tmp_path: Path, name: str, format: str | None, text: str) -> None:
+def test_unknown_formats_are_refused(tmp_path: Path, name: str, form: str | None, text: str) -> None:
     with pytest.raises(UsageError, match=text):
-        export.check_target(tmp_path / name, format)
+        export.check_target(tmp_path / name, form)
 
 
 def test_format_serves_where_the_suffix_says_nothing(result: xr.Dataset, tmp_path: Path) -> None:
@@ -213,25 +212,25 @@ def test_places_that_cannot_be_written_are_refused(result: xr.Dataset, tmp_path:
     (tmp_path / "r.csv.metadata.json").mkdir()
     with pytest.raises(OutputError, match=r"r\.csv\.metadata\.json: it is a folder"):
         export.write_dataset(result, tmp_path / "r.csv")
-    assert sorted(os.listdir(tmp_path)) == ["file", "folder.csv", "r.csv.metadata.json"]
+    assert listed(tmp_path) == ["file", "folder.csv", "r.csv.metadata.json"]
 
 
-@pytest.mark.parametrize("format", export.FORMATS)
+@pytest.mark.parametrize("form", export.FORMATS)
 def test_a_failure_leaves_the_old_file_and_nothing_else(
-    result: xr.Dataset, tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch
+    result: xr.Dataset, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / f"r.{format}"
+    path = tmp_path / f"r.{form}"
     path.write_text("old")
-    before = export._WRITERS[format]
+    before = export._WRITERS[form]
 
     def fails(dataset: xr.Dataset, target: Path) -> None:
         before(dataset, target)
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(export._WRITERS, format, fails)
+    monkeypatch.setitem(export._WRITERS, form, fails)
     with pytest.raises(OutputError, match="No space left"):
         export.write_dataset(result, path)
-    assert os.listdir(tmp_path) == [path.name]
+    assert listed(tmp_path) == [path.name]
     assert path.read_text() == "old"
 
 
@@ -244,7 +243,7 @@ def test_a_failing_sidecar_keeps_the_data_back(
     monkeypatch.setattr(export, "_write_sidecar", fails)
     with pytest.raises(OutputError, match="No space left"):
         export.write_dataset(result, tmp_path / "r.csv")
-    assert os.listdir(tmp_path) == []
+    assert listed(tmp_path) == []
 
 
 def test_more_rows_than_a_sheet_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,14 +254,14 @@ def test_more_rows_than_a_sheet_are_refused(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(export, "EXCEL_ROWS", 10)
     with pytest.raises(OutputError, match=r"(?s)more rows than an Excel sheet.*got: 10 rows.*at most 9.*\.parquet"):
         export.write_dataset(rows, tmp_path / "r.xlsx")
-    assert os.listdir(tmp_path) == ["fits.xlsx"]
+    assert listed(tmp_path) == ["fits.xlsx"]
 
 
-@pytest.mark.parametrize(("format", "extra"), [("parquet", "parquet"), ("xlsx", "excel")])
-def test_missing_library_is_named(tmp_path: Path, format: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("form", "extra"), [("parquet", "parquet"), ("xlsx", "excel")])
+def test_missing_library_is_named(tmp_path: Path, form: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=rf'pip install "tiva-icio\[{extra}\]"'):
-        export.check_target(tmp_path / f"r.{format}")
+        export.check_target(tmp_path / f"r.{form}")
 
 
 def test_binary_formats_cannot_be_printed(result: xr.Dataset) -> None:

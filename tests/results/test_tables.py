@@ -36,7 +36,9 @@ def small(**attrs: str) -> xr.Dataset:
 
 
 def test_the_whole_text() -> None:
-    assert str(breakdown(small())) == """\
+    assert (
+        str(breakdown(small()))
+        == """\
 T
 
 exporter         gexp    dva  ddc  fva  fdc  discrepancy    dva    ddc    fva    fdc  discrepancy
@@ -51,6 +53,7 @@ total           3,150  2,485   10  640   10            5  78.89   0.32  20.32   
 amounts in million USD, shares in % of gexp; gexp: GEXP, dva: DVA, ddc: DDC, fva: FVA, fdc: FDC, discrepancy:
   DISCREPANCY
 identity residual: 2.5e-16 of gexp (what the terms miss, all rows of the result)"""
+    )
 
 
 def test_small_rows_are_summed_in_one() -> None:
@@ -112,7 +115,7 @@ def test_detail_shows_the_finer_terms(example: IcioTable) -> None:
 def test_chosen_terms_and_selection(example: IcioTable) -> None:
     result = tiva.decompose(example, level="bilateral")
     table = breakdown(result, exporter="MEX", importer=["USA", "CHN"], terms=["vax"])
-    assert [label for label in table.labels] == [("MEX", "USA"), ("MEX", "CHN")]
+    assert list(table.labels) == [("MEX", "USA"), ("MEX", "CHN")]
     assert [(c.term, c.unit) for c in table.columns] == [("gexp", "million USD"), ("vax", "million USD"), ("vax", "%")]
     with pytest.raises(UnknownLabelError, match="unknown term 'vx'"):
         breakdown(result, terms=["vx"])
@@ -143,3 +146,8 @@ def test_brackets_in_labels_stay(example: IcioTable) -> None:
     odd = small().assign_coords(exporter=["[red]A", "B", "C", "D"])
     Console(file=out, width=200).print(breakdown(odd))
     assert "[red]A" in out.getvalue()
+
+
+def test_years_are_not_summed() -> None:
+    years = xr.concat([small(), small()], xr.Variable("year", [2010, 2011]), combine_attrs="override")
+    assert breakdown(years).total_label == ""

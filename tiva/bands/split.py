@@ -15,6 +15,8 @@ from numpy.typing import ArrayLike
 from tiva.bands.blocks import check_block_columns, checked_block
 from tiva.bands.derivation import Margins, Split, derive
 from tiva.bands.feasibility import SHOWN, Feasibility
+from tiva.bands.margins import Margins as PublishedMargins
+from tiva.bands.prepare import prepare_margins
 from tiva.bands.rows import country_of_rows, country_rows, sector_labels
 from tiva.bands.shares import UNSPLIT_LABEL
 from tiva.bands.totals import FlowTotals
@@ -229,7 +231,7 @@ class BandedTable:
 
 def split_by_size(
     table: IcioTable,
-    shares: BandShares,
+    shares: BandShares | PublishedMargins,
     *,
     theta: float | Mapping[str, float] = 0.0,
     scores: Mapping[str, float] | None = None,
@@ -245,7 +247,8 @@ def split_by_size(
     table
         The table.
     shares
-        Reconciled margins of the bands.
+        Reconciled margins of the bands; or published ones from :func:`tiva.read_margins`, which then go through
+        :func:`tiva.prepare_margins` with its default options.
     theta
         Preference between bands at home, -1 to 1, for all countries or by country (others 0): above 0 large firms
         buy from large ones more than in proportion. It is not identified by the margins: report a range.
@@ -281,6 +284,8 @@ def split_by_size(
     each band's row and column. Without ``theta`` it is the maximum-entropy table given the margins. Home final demand
     is split like home sales, or takes the rest where sales to producers are known.
     """
+    if isinstance(shares, PublishedMargins):
+        shares = prepare_margins(table, shares)
     given = _margins(table, shares, method)
     blocks = {c: frozen(checked_block(table, shares.band_ptr, c, z)) for c, z in (domestic_blocks or {}).items()}
     totals = FlowTotals.of(table) if _totals is None else _totals

@@ -191,7 +191,7 @@ def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
             warnings=tuple(dict.fromkeys([*shared.warnings, *_texts(caught)])),
             **found,
         )
-    except (Exception, MemoryError) as error:  # noqa: BLE001  (a job may fail in any way; the others go on)
+    except (Exception, MemoryError) as error:
         _discard(target)
         return Outcome(
             id=job.id,

@@ -213,7 +213,7 @@ def _job(plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec) -> Job:
 
 
 def _selection(method: MethodSpec) -> str | None:
-    """A short digest of the labels that were chosen, so that two choices are two files."""
+    """Return a short digest of the labels that were chosen, so that two choices are two files."""
     chosen = [method.exporter, method.importer, method.sector]
     if not any(chosen):
         return None
@@ -221,12 +221,12 @@ def _selection(method: MethodSpec) -> str | None:
 
 
 def _described(source: TableSource) -> dict[str, Any]:
-    """The source without the places of its files: moving them changes nothing."""
+    """Return the source without the places of its files: moving them changes nothing."""
     values = asdict(source)
     values["input"] = source.input.sha256 if source.input else None
     values["margins_input"] = source.margins_input.sha256 if source.margins_input else None
     if source.margins is not None:
-        values["margins"] = {"name": source.margins.name, "options": dict(source.margins.options)}
+        values["margins"].pop("file")
     return values
 
 

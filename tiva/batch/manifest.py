@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,9 @@ COMPLETE = "complete"
 INCOMPLETE = "incomplete"
 
 
-def build(plan: Plan, groups: Sequence[Group], outcomes: Mapping[str, Outcome], status: str, run: dict[str, Any]) -> dict[str, Any]:
+def build(
+    plan: Plan, groups: Sequence[Group], outcomes: Mapping[str, Outcome], status: str, run: dict[str, Any]
+) -> dict[str, Any]:
     """Return the manifest as plain values.
 
     Parameters
@@ -45,7 +47,7 @@ def build(plan: Plan, groups: Sequence[Group], outcomes: Mapping[str, Outcome], 
     return {
         "schema": SCHEMA,
         "status": status,
-        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "tiva": __version__,
         "plan": {"name": plan.path.name, "sha256": plan.sha256, "text": plan.text},
         "format": plan.format,

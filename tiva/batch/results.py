@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from tiva.kernels.arrays import FloatArray
 
-RUN_DIMS = ("year", "method", "table", "scenario", "margins")
-"""Dimensions over result files; the last three only where they differ."""
+RUN_DIMS = ("year", "decomposition", "table", "scenario", "margins")
+"""Dimensions over result files; the last three only where they differ. (``method`` is taken: ``sel(method=...)``.)"""
 
 NO_YEAR = -1
 """Label of results whose table has no year."""
 
-LABEL_OF = {"table": "table", "scenario": "scenario", "margins": "margins", "method": "spec"}
+LABEL_OF = {"table": "table", "scenario": "scenario", "margins": "margins", "decomposition": "spec"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,9 @@ class _File:
     def values(self, variable: str) -> FloatArray:
         """Return one variable in the order of the file's own labels."""
         if not self.path.exists() or (self.form != "zarr" and self.path.stat().st_size != self.size):
-            raise ChecksumError(explain(f"the result {self.path} is not what the manifest says", do="run the plan again"))
+            raise ChecksumError(
+                explain(f"the result {self.path} is not what the manifest says", do="run the plan again")
+            )
         dims = self.described["variables"][variable]["dims"]
         every = self.described["dims"]
         if self.form == "parquet":
@@ -61,10 +63,12 @@ def _open(path: Path, form: str) -> xr.Dataset:
     import xarray as xr
 
     if form == "netcdf":
-        return xr.open_dataset(path, engine="h5netcdf")
+        stored: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
+        return stored
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(specification|consolidated).*")
-        return xr.open_zarr(path, consolidated=False, chunks=None)
+        opened: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
+    return opened
 
 
 def _describe(path: Path, form: str) -> dict[str, Any]:
@@ -89,13 +93,13 @@ def open_results(
     level
         Level of the results, where the folder holds several.
     method
-        Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``); all when left out.
+        Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``).
 
     Returns
     -------
     xarray.Dataset
-        Dimensions ``year`` and ``method`` first (and ``table``, ``scenario``, ``margins`` where they differ), then those
-        of the results. Labels are united in order of first appearance; what a table or method does not have is
+        Dimensions ``year`` and ``decomposition`` (a method with its options) first, then ``table``, ``scenario`` and
+        ``margins`` where they differ, then those of the results. Labels are united in order of first appearance; what a table or method does not have is
         missing (NaN), never zero. ``year`` is -1 for a table without one.
 
     Raises
@@ -116,7 +120,7 @@ def open_results(
     --------
     >>> import tiva
     >>> results = tiva.open_results("tiva-results", level="country")                # doctest: +SKIP
-    >>> results["dva"].sel(method="bm-exporter-source", exporter="MEX")             # doctest: +SKIP
+    >>> results["dva"].sel(decomposition="bm-exporter-source", exporter="MEX")             # doctest: +SKIP
     """
     folder = Path(folder)
     entries = _entries(folder)
@@ -177,7 +181,7 @@ def _file(folder: Path, job: Mapping[str, Any], outcome: Outcome) -> _File:
     if not path.exists():
         raise ChecksumError(explain(f"the result {path} is gone", do="run the plan again"))
     labels = job["labels"]
-    place = {dim: labels[LABEL_OF[dim]] for dim in ("method", "table", "scenario", "margins")}
+    place = {dim: labels[LABEL_OF[dim]] for dim in LABEL_OF}
     place["year"] = NO_YEAR if outcome.year is None else outcome.year
     return _File(path, job["format"], place, _describe(path, job["format"]), outcome.size)
 
@@ -193,7 +197,10 @@ def _assemble(files: Sequence[_File]) -> xr.Dataset:
     labels = {dim: _union([[f.place[dim]] for f in files]) for dim in RUN_DIMS}
     labels["year"] = sorted(labels["year"])
     labels = _without_table_of_years(labels, files)
-    inner = {d: _union([f.described["dims"].get(d, []) for f in files]) for d in _union([list(f.described["dims"]) for f in files])}
+    inner = {
+        d: _union([f.described["dims"].get(d, []) for f in files])
+        for d in _union([list(f.described["dims"]) for f in files])
+    }
     variables: dict[str, Any] = {}
     for name in _union([list(f.described["variables"]) for f in files]):
         having = [f for f in files if name in f.described["variables"]]
@@ -209,9 +216,9 @@ def _assemble(files: Sequence[_File]) -> xr.Dataset:
 
 def _without_table_of_years(labels: dict[str, list[Any]], files: Sequence[_File]) -> dict[str, list[Any]]:
     """Drop the dimensions that do not tell results apart: one label only, or tables that are the years."""
-    kept = {d: v for d, v in labels.items() if d in {"year", "method"} or len(v) > 1}
+    kept = {d: v for d, v in labels.items() if d in {"year", "decomposition"} or len(v) > 1}
     if "table" in kept:
-        without = [tuple(f.place[d] for d in kept if d != "table") + (f.described["labels"]["level"],) for f in files]
+        without = [(*(f.place[d] for d in kept if d != "table"), f.described["labels"]["level"]) for f in files]
         if len(set(without)) == len(without) and NO_YEAR not in labels["year"]:
             del kept["table"]
     return kept
@@ -248,7 +255,9 @@ def _backend_array(
             for where in np.ndindex(*(len(o) for o in outer[:count])):
                 file = positions.get(tuple(int(outer[axis][i]) for axis, i in enumerate(where)))
                 if file is not None:
-                    out[where] = _aligned(file, variable, inner)[np.ix_(*outer[count:])] if inner else file.values(variable)
+                    out[where] = (
+                        _aligned(file, variable, inner)[np.ix_(*outer[count:])] if inner else file.values(variable)
+                    )
             scalar = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)
             return out[scalar]
 
@@ -270,7 +279,9 @@ def _aligned(file: _File, variable: str, inner: Mapping[str, list[str]]) -> Floa
     missing = [d for d in inner if d not in own]
     if missing:
         raise OutputError(
-            explain(f"{variable} has not the same dimensions in all results", got=listing(missing), do="choose a method")
+            explain(
+                f"{variable} has not the same dimensions in all results", got=listing(missing), do="choose a method"
+            )
         )
     order = [d for d in inner if d in own]
     values = values.transpose([list(own).index(d) for d in order])

@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -231,7 +231,9 @@ def _refuse_foreign(folder: Path) -> None:
     names = {p.name for p in folder.iterdir()}
     if names and not names & ours:
         raise OutputError(
-            explain(f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another")
+            explain(
+                f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another"
+            )
         )
 
 
@@ -271,10 +273,10 @@ class _Run:
         self.outcomes: dict[str, Outcome] = dict(self.kept)
         self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
         self.work = plan.output / WORK_FOLDER / uuid.uuid4().hex
-        self._forget_leftovers(events)
+        self._forget_leftovers()
         self.journal = Journal(plan.output)
 
-    def _forget_leftovers(self, events: list[dict[str, Any]]) -> None:
+    def _forget_leftovers(self) -> None:
         """Remove temporary files of dead runs, and results that are not, or no longer, whole."""
         shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
         self.work.mkdir(parents=True)
@@ -318,7 +320,7 @@ class _Run:
                 left.append(replace(group, jobs=jobs))
         return left
 
-    def _events(self, todo: list[Group]) -> Iterator[Event]:
+    def _events(self, todo: list[Group]) -> Generator[Event, None, None]:
         fitting: list[Group] = []
         for group in todo:
             if group.cost.memory <= self.settings.memory:
@@ -395,7 +397,4 @@ def _same_threads(layout: costs.Layout, events: Sequence[Mapping[str, Any]]) -> 
 
 def _results(folder: Path) -> list[Path]:
     """Return the result files and stores of an output folder."""
-    found = [p for p in (folder / "data").glob("*/*/*")]
-    return sorted([*found, *(folder / "cubes").glob("*")])
-
-
+    return sorted([*(folder / "data").glob("*/*/*"), *(folder / "cubes").glob("*")])

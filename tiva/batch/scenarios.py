@@ -123,12 +123,12 @@ def _split(table: IcioTable, source: TableSource, groups: dict[str, tuple[str, .
             BackendFallbackWarning,
             stacklevel=2,
         )
-    read, split = getattr(tiva, "read_margins", None), getattr(tiva, "split_by_size", None)
-    if read is None or split is None or source.margins is None or source.margins_input is None:
-        raise UsageError(explain("this installation cannot split tables by firm size", do="leave [[margins]] out"))
-    banded = split(table, read(source.margins_input.path), **dict(source.margins.options))
-    model: Operators = banded.model(groups=groups)
-    return model
+    margins, given = source.margins, source.margins_input
+    if margins is None or given is None:
+        raise UsageError(explain(f"{source.name} has no margins to split with"))
+    shares = tiva.prepare_margins(table, tiva.read_margins(given.path), **dict(margins.prepare))
+    model: Any = tiva.split_by_size(table, shares, **dict(margins.options)).model(groups=groups)
+    return model  # type: ignore[no-any-return]
 
 
 def apply_scenario(table: IcioTable, scenario: ScenarioSpec) -> IcioTable:

@@ -73,9 +73,7 @@ def run_local(
             _stop(worker)
 
 
-def _hand_out(
-    waiting: list[Group], alive: list[_Worker], work: Path, workers: int, threads: int, memory: int
-) -> None:
+def _hand_out(waiting: list[Group], alive: list[_Worker], work: Path, workers: int, threads: int, memory: int) -> None:
     """Give each free worker the longest group that fits in what is left of the memory."""
     while waiting:
         used = sum(w.group.cost.memory for w in alive if w.group is not None)

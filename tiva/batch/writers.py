@@ -73,8 +73,8 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
     shape = tuple(dataset.sizes[d] for d in dims)
     rows = int(np.prod(shape, dtype=np.int64))
     columns: dict[str, Any] = {}
-    for name, value in labels.items():
-        columns[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
+    for label, value in labels.items():
+        columns[label] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
     for axis, dim in enumerate(dims):
         index = np.arange(shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(len(dims))])
         codes = np.ascontiguousarray(np.broadcast_to(index, shape)).reshape(-1)
@@ -84,7 +84,7 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
         spread = variable.broadcast_like(dataset).transpose(*dims).values
         columns[str(name)] = pa.array(np.ascontiguousarray(spread, dtype=np.float64).reshape(-1))
     table = pa.table(columns)
-    described = json.dumps(describe(dataset, labels), sort_keys=True, ensure_ascii=False)
+    described = json.dumps(describe(dataset, labels), ensure_ascii=False)
     table = table.replace_schema_metadata({META: described.encode()})
     pq.write_table(table, path, compression="zstd", use_dictionary=[*labels, *dims], row_group_size=1 << 20)
 

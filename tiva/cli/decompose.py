@@ -106,7 +106,9 @@ def decompose(
             perimeter=perimeter,
             level=level,
             detail=detail,
-            **labels,  # type: ignore[arg-type]
+            exporter=labels.get("exporter"),
+            importer=labels.get("importer"),
+            sector=labels.get("sector"),
         )
     write_result(result, out, chosen, rows, common)
 
@@ -123,7 +125,7 @@ def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows:
     elif format is not None:
         emit(render(result, format))
     else:
-        show(breakdown(result, rows=rows))  # type: ignore[arg-type]
+        show(breakdown(result, rows=rows))
 
 
 def _format(format: str | None, out: Path | None, *, json: bool) -> str | None:  # noqa: A002

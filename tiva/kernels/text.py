@@ -30,16 +30,16 @@ def cells_python(
     delimiter
         Byte between numbers.
     out
-        Shape (R, K), written: the numbers.
+        Shape (R, K), written: the numbers; NaN where a cell is left to the caller.
     found
         Shape (R,), written: cells on the line (may differ from K; those beyond K are counted, not kept).
     odd
-        Shape (R,), written: first cell that is not a plain decimal of at most 15 digits (blank, text, a quoted or
-        very long number), to be looked at by the caller; -1 where there is none.
+        Shape (R,), written: how many cells are left to the caller: not a plain decimal of at most 15 digits (blank,
+        text, quoted or very long).
     """
     width = out.shape[1]
     for row in range(starts.size):
-        at, end, column, first_odd = starts[row], ends[row], 0, -1
+        at, end, column, left = starts[row], ends[row], 0, 0
         while at <= end:
             negative = bool(at < end and text[at] == 45)
             if negative or (at < end and text[at] == 43):
@@ -77,18 +77,18 @@ def cells_python(
                         at += 1
             good = good and digits > 0 and -22 <= scale <= 22
             if column < width:
-                value = 0.0
+                value = np.nan
                 if good:
                     value = np.float64(mantissa)
                     value = value * _POWERS[scale] if scale >= 0 else value / _POWERS[-scale]
                     value = -value if negative else value
-                elif first_odd < 0:
-                    first_odd = column
+                else:
+                    left += 1
                 out[row, column] = value
             column += 1
             at += 1
         found[row] = column
-        odd[row] = first_odd
+        odd[row] = left
 
 
 def _compiled() -> Any:

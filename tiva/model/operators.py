@@ -91,6 +91,10 @@ class Operators(Protocol):
         """Shape (R,): diagonal of the blocks L_ss."""
 
     @property
+    def inverse_diagonal_blocks(self) -> list[FloatArray]:
+        """G blocks B_ss."""
+
+    @property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y, output of each row absorbed in final demand of each block."""
 

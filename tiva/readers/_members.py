@@ -62,7 +62,7 @@ def choose_member(
     fitting = [c for c in candidates if year is not None and year_of(c) == year]
     if len(fitting) == 1:
         return fitting[0]
-    if fitting or year is None:
+    if fitting or (year is None and candidates):
         raise ReaderError(
             explain(
                 f"{source.name} holds several tables" + (f" of {year}" if fitting else ""),
@@ -73,9 +73,9 @@ def choose_member(
         )
     raise ReaderError(
         explain(
-            f"{source.name} holds no table of {year}" if candidates else f"{source.name} holds no table",
+            f"{source.name} holds no table of {year}" if candidates else f"{source.name} holds no table of this layout",
             got=listing((f"{c} ({year_of(c)})" for c in candidates), limit=30) or source.describe(),
-            do="choose another year, or name the member with member=...",
+            do="choose another year, or name the member with member=..." if candidates else "check what the file holds",
         ),
         path=source.path,
     )

@@ -165,7 +165,7 @@ def check_intermediate(source: Source, name: str, z: FloatArray, total: FloatArr
 
 def _header(source: Source, name: str, grid: Grid) -> int:
     for i, row in enumerate(grid[:20]):
-        if i and "c1" in [text(c) for c in row[:12]]:
+        if i and "c1" in [text(c) for c in row[4:12]]:
             return i
     raise ReaderError(
         explain(

@@ -11,10 +11,13 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     check_choice,
+    check_output,
     check_year,
     country_major,
     iso3,
@@ -39,8 +42,14 @@ FINAL_DEMAND: Mapping[str, tuple[str, str]] = {
 }
 """Code in the workbook -> name of the category, and a word that its description has."""
 
-OTHER_INPUTS: Mapping[str, str] = {"r99": "TLS", "r61": "ADJ", "r62": "PURR", "r63": "PURNR", "trs": "ITM"}
-"""Code of a row below the table -> taxes less subsidies, cif/fob, purchases abroad and here, margins."""
+OTHER_INPUTS: Mapping[str, str] = {
+    "r99": TAXES,
+    "r61": ADJUSTMENT,
+    "r62": ABROAD,
+    "r63": NON_RESIDENTS,
+    "trs": MARGINS,
+}
+"""Code of a row below the table -> name of the input row, as in the WIOD tables."""
 
 VALUE_ADDED = "r64"
 OUTPUT = "r69"
@@ -53,7 +62,7 @@ def read_adb(
     source: Source,
     *,
     year: int | None = None,
-    value_added: ValueAddedChoice = "published",
+    value_added: ValueAddedChoice = "residual",
     missing: Literal["error", "zero"] = "error",
 ) -> IcioTable:
     """Read an ADB MRIO workbook; blocks are found by the labels in the sheet, not by position.
@@ -257,22 +266,27 @@ def _table(
     published = value_added == "published"
     if published and VALUE_ADDED not in block.bottom:
         got = f"rows {', '.join(block.bottom) or 'none'} below the table"
-        do = 'get the whole workbook, or pass value_added="residual"'
+        do = 'get the whole workbook, or leave value_added="residual"'
         refuse(source, "no value-added row", member=member, got=got, expected=f"row {VALUE_ADDED}", do=do)
     others = {
         OTHER_INPUTS.get(code, code): OtherInput(values[i, user_at], values[i, final_at].reshape(len(axis.areas), -1))
         for code, i in block.bottom.items()
         if published and code not in (VALUE_ADDED, OUTPUT, INTERMEDIATE_TOTAL)
     }
+    if not published:
+        block.notes.append(RESIDUAL_NOTE)
     names = iso3(axis.areas, "ADB_MRIO", also={"RoW": "ROW"})
     output = None
     if block.total_column is not None:
         output = values[row_at, block.total_column]
     elif OUTPUT in block.bottom:
         output = values[block.bottom[OUTPUT], user_at]
+    flows, demand = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
+    if output is not None:
+        check_output(source, member, output, flows, demand)
     return IcioTable.from_arrays(
-        values[np.ix_(row_at, user_at)],
-        values[np.ix_(row_at, final_at)],
+        flows,
+        demand,
         countries=[names[a] for a in axis.areas],
         sectors=axis.sectors,
         final_demand_categories=[FINAL_DEMAND[c][0] for c in categories],

@@ -12,11 +12,14 @@ import numpy as np
 
 from tiva.errors import SingularTableError, explain, listing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._wiod import TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Axis,
     Pair,
     ValueAddedChoice,
     check_choice,
+    check_output,
     check_year,
     country_major,
     guarded,
@@ -34,7 +37,7 @@ from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable, OtherInput
 from tiva.table.provenance import Provenance
 
-TAXES = "Taxes less subsidies on products"
+TAX_ROW = "Taxes less subsidies on products"
 """How the row of taxes less subsidies on products begins; it is no value added."""
 
 VALUE_ADDED: tuple[str, ...] = ("Other net taxes on production", "Compensation of employees", "Operating surplus")
@@ -50,7 +53,7 @@ def read_exiobase(
     source: Source,
     *,
     year: int | None = None,
-    value_added: ValueAddedChoice = "published",
+    value_added: ValueAddedChoice = "residual",
     system: Literal["ixi", "pxp"] | None = None,
 ) -> IcioTable:
     """Read an EXIOBASE 3 system.
@@ -146,11 +149,15 @@ class _System:
                 notes.append("no x.txt: output solves x = A x + y")
             flows = flows * output
             notes.append("flows are coefficients times output")
+        if output is not None:
+            check_output(self.source, self.names[part], output, flows, demand)
         unit = self._unit(axis, notes)
         published: FloatArray | None = None
         others: dict[str, OtherInput] = {}
         if value_added == "published":
             published, others = self._factors(axis, categories, notes)
+        else:
+            notes.append(RESIDUAL_NOTE)
         names = iso3(axis.areas, "EXIOBASE3", two_letters=True)
         used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
         return IcioTable.from_arrays(
@@ -235,13 +242,16 @@ class _System:
             if all(any(label.startswith(group) for label in rows) for group in VALUE_ADDED):
                 parts = [row for group in VALUE_ADDED for row in _group(self.source, member, rows, group, notes)]
                 final = self._taxes_on_final(key, axis, categories)
+                names = [label for label in rows if label.startswith(TAX_ROW)]
                 taxes = {
-                    label: OtherInput(row, final.get(label)) for label, row in rows.items() if label.startswith(TAXES)
+                    (TAXES if len(names) == 1 else label): OtherInput(row, final.get(label))
+                    for label, row in rows.items()
+                    if label.startswith(TAX_ROW)
                 }
                 if not taxes:
-                    notes.append(f"no row {TAXES!r}")
+                    notes.append(f"no row {TAX_ROW!r}")
                 return np.sum(parts, axis=0), taxes
-        self._no_factors(seen)
+        return self._no_factors(seen)
 
     def _no_factors(self, seen: Mapping[str, list[str]]) -> NoReturn:
         refuse(
@@ -250,7 +260,7 @@ class _System:
             member=self.root,
             got="; ".join(f"{key}: {listing(rows) or 'none of them'}" for key, rows in seen.items()) or "no F.txt",
             expected=f"rows that begin with {', '.join(map(repr, VALUE_ADDED))}",
-            do='get the extension with the factor inputs, or pass value_added="residual"',
+            do='get the extension with the factor inputs, or leave value_added="residual"',
         )
 
     def _taxes_on_final(self, key: str, axis: Axis, categories: tuple[str, ...]) -> dict[str, FloatArray]:
@@ -288,7 +298,7 @@ def _factor_rows(source: Source, member: str, wanted: list[Pair]) -> dict[str, F
         head = [line.rstrip("\r\n").split("\t") for _, line in zip(range(2), lines, strict=False)]
         for number, line in enumerate(lines, start=3):
             label, _, rest = line.rstrip("\r\n").partition("\t")
-            if not label.startswith((TAXES, *VALUE_ADDED)):
+            if not label.startswith((TAX_ROW, *VALUE_ADDED)):
                 continue
             if order is None:
                 if len(head) < 2 or len(head[0]) != len(head[1]):

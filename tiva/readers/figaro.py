@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     check_choice,
@@ -46,6 +48,9 @@ FINAL_DEMAND: Mapping[str, str] = {
 VALUE_ADDED: tuple[str, ...] = ("D1", "D29X39", "B2A3G")
 """Rows that make up value added at basic prices: compensation, other net taxes on production, gross surplus."""
 
+OTHER_INPUTS: Mapping[str, str] = {"D21X31": TAXES, "OP_RES": ABROAD, "OP_NRES": NON_RESIDENTS}
+"""Row below the table -> name of the input row, as in the WIOD tables; other rows keep their code."""
+
 ACCOUNTS = "W2"
 """Area code of the rows below the table."""
 
@@ -61,7 +66,7 @@ _CITATION = "Eurostat, FIGARO tables: EU inter-country supply, use and input-out
 _LICENCE = "CC BY 4.0 (Eurostat re-use policy)"
 
 
-def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAddedChoice = "published") -> IcioTable:
+def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAddedChoice = "residual") -> IcioTable:
     """Read a FIGARO inter-country input-output table.
 
     Parameters
@@ -206,7 +211,9 @@ def _table(
     accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
     published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
     others = {
-        code: OtherInput(values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories)))
+        OTHER_INPUTS.get(code, code): OtherInput(
+            values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories))
+        )
         for code, i in accounts.items()
         if code not in VALUE_ADDED and value_added == "published"
     }
@@ -230,7 +237,7 @@ def _table(
             reader="figaro",
             licence=_LICENCE,
             citation=_CITATION,
-            notes=(kind, *notes),
+            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
         ),
     )
 
@@ -246,7 +253,7 @@ def _value_added(
             member=member,
             got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(missing)}",
             expected=", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED),
-            do='get the whole file, or pass value_added="residual"',
+            do='get the whole file, or leave value_added="residual"',
         )
     total: FloatArray = sum((values[accounts[code], user_at] for code in VALUE_ADDED), start=np.zeros(len(user_at)))
     return total

@@ -14,6 +14,7 @@ from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.eora import DISCREPANCY, FACTORS, FINAL_DEMAND
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     ValueAddedChoice,
     balancing_row,
     check_choice,
@@ -41,7 +42,7 @@ def read_gloria(
     source: Source,
     *,
     year: int | None = None,
-    value_added: ValueAddedChoice = "published",
+    value_added: ValueAddedChoice = "residual",
     unit: Literal["thousand USD", "million USD"] = "thousand USD",
     markup: int = 1,
     labels: str | Path | None = None,
@@ -185,7 +186,7 @@ def _blocks(source: Source, member: str, names: _Names, width: int) -> Iterator[
     step, count = 2 * len(names.sectors), len(names.regions)
     seen = 0
     with guarded(source, member), source.open(member) as handle:
-        chunks: Any = read_csv(handle, header=None, chunksize=step, float_precision="high", keep_default_na=False)
+        chunks: Any = read_csv(handle, header=None, chunksize=step, keep_default_na=False)
         for chunk in chunks:
             seen += 1
             if chunk.shape != (step, width) or not all(kind.kind in "if" for kind in chunk.dtypes) or seen > count:
@@ -273,6 +274,8 @@ def _table(
         added = added * factor
         others[DISCREPANCY], note = balancing_row(z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0), added, DISCREPANCY)
         notes.append(note)
+    else:
+        notes.append(RESIDUAL_NOTE)
     match = _PART.search(parts["T"])
     return IcioTable.from_arrays(
         z,

@@ -28,6 +28,8 @@ Pair = tuple[str, str]
 ValueAddedChoice = Literal["published", "residual"]
 """Take the value-added rows of the file, or output less intermediate inputs."""
 
+RESIDUAL_NOTE = "value added: output less intermediate inputs; the rows of the file below the table were not used"
+
 _BROKEN = (
     OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error, OverflowError,
     RuntimeError, ValueError, MemoryError,
@@ -234,7 +236,6 @@ def _parse(
                 dtype=types,
                 keep_default_na=False,
                 na_values={i: [""] for i in range(label_columns, columns)},
-                float_precision="round_trip",
                 index_col=False,
                 skip_blank_lines=False,
                 encoding="utf-8-sig",
@@ -253,9 +254,11 @@ def _parse(
 
 
 def read_csv(handle: BinaryIO, **options: Any) -> pd.DataFrame:
-    """Read with the C engine of pandas; one place, as its signature is too narrow for a type a column."""
+    """Read with the C engine of pandas, every digit; one place, as its signature has no room for a type a column."""
     import pandas as pd
 
+    if tuple(int(x) for x in pd.__version__.split(".")[:2]) < (3, 1):
+        options["float_precision"] = "round_trip"  # the default, and deprecated as an option, from 3.1 on
     frame: pd.DataFrame = pd.read_csv(handle, **options)
     return frame
 
@@ -282,6 +285,8 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
     ReaderError
         No lines, a line of another length, a value that is no finite number: with its line.
     """
+    import pandas as pd
+
     at = {name: i for i, name in enumerate(header)}
     first = read_header(source, member, separator=",", lines=2)[1]
     if len(first) != len(header):
@@ -294,10 +299,9 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
                 header=0,
                 names=list(range(len(header))),
                 usecols=[*(at[name] for name in labels), at[value]],
-                dtype={**{at[name]: "category" for name in labels}, at[value]: np.float64},
+                dtype={**{at[name]: str for name in labels}, at[value]: np.float64},
                 keep_default_na=False,
                 na_values={at[value]: [""]},
-                float_precision="round_trip",
                 index_col=False,
                 encoding="utf-8-sig",
             )
@@ -305,7 +309,9 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
         _locate_long(source, member, len(header), at[value], str(error))
     if not np.isfinite(frame[at[value]].to_numpy()).all() or any(frame[at[name]].isna().any() for name in labels):
         _locate_long(source, member, len(header), at[value], "cells that are missing or not finite")
-    return frame.rename(columns={i: name for name, i in at.items()})
+    # not dtype="category" above: its categories would be numbers where all look like numbers ("01" becomes 1)
+    coded = {name: frame[at[name]].astype("category") for name in labels}
+    return pd.DataFrame({**coded, value: frame[at[value]]}, copy=False)
 
 
 def _locate_long(source: Source, member: str, width: int, value: int, reason: str) -> NoReturn:
@@ -474,6 +480,29 @@ def iso3(
                 known.setdefault(country.iso2, code)
     known.update(also or {})
     return {code: known.get(code, code) for code in codes}
+
+
+def check_output(
+    source: Source, member: str, output: FloatArray, intermediate: FloatArray, final_demand: FloatArray
+) -> None:
+    """Refuse a table whose rows are far from its published output: shifted columns or a wrong output column.
+
+    Gaps of rounding are left to the balance report.
+    """
+    from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP
+
+    made = output != 0
+    total = intermediate.sum(axis=1) + final_demand.sum(axis=1)
+    gap = float(np.median(np.abs(total - output)[made] / np.abs(output)[made])) if made.any() else 0.0
+    if gap > MAX_MEDIAN_ROW_GAP:
+        refuse(
+            source,
+            "rows do not add up to output",
+            member=member,
+            got=f"median gap {gap:.2g} of output",
+            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
+            do="compare the file with its publisher's: columns may be shifted",
+        )
 
 
 def balancing_row(output: FloatArray, inputs: FloatArray, value_added: FloatArray, name: str) -> tuple[FloatArray, str]:

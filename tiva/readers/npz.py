@@ -97,7 +97,8 @@ def read(
             explain(f"{name}: arrays are missing", got=listing(arrays), expected=listing(KEYS, limit=9)),
             path=source.path,
         )
-    found = int(arrays["year"]) if "year" in arrays else None
+    with parsing(source, name, "a NumPy archive with a year"):
+        found = int(arrays["year"]) if "year" in arrays else None
     year = checked_year(source, name, found, year, "its array 'year'")
     files = [source.describe_file(name)]
     blocks = _blocks(source, name, arrays)

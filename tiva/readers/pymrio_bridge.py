@@ -136,12 +136,12 @@ def to_pymrio(table: IcioTable) -> Any:
     paid = np.vstack([table.value_added, *(o.intermediate for o in table.other_inputs.values())])
     zero = np.zeros(len(final))
     ends = [zero if o.final is None else o.final.reshape(-1) for o in table.other_inputs.values()]
-    factors = pymrio.Extension(
-        EXTENSION,
-        F=pd.DataFrame(paid, index=index, columns=own),
-        F_Y=pd.DataFrame(np.vstack([zero, *ends]), index=index, columns=final),
-        unit=pd.DataFrame({"unit": [table.unit] * len(index)}, index=index),
-    )
+    factors = {
+        "name": EXTENSION,
+        "F": pd.DataFrame(paid, index=index, columns=own),
+        "F_Y": pd.DataFrame(np.vstack([zero, *ends]), index=index, columns=final),
+        "unit": pd.DataFrame({"unit": [table.unit] * len(index)}, index=index),
+    }
     return pymrio.IOSystem(
         Z=pd.DataFrame(table.intermediate.copy(), index=own, columns=own),
         Y=pd.DataFrame(table.final_demand.reshape(table.n, -1).copy(), index=own, columns=final),

@@ -53,6 +53,15 @@ MODULES: tuple[str, ...] = (
     "tiva.readers.wiod2013",
     "tiva.readers.wiod2016",
     "tiva.readers.lrwiod",
+    "tiva.readers.adb",
+    "tiva.readers.eora",
+    "tiva.readers.figaro",
+    "tiva.readers.exiobase",
+    "tiva.readers.emerging",
+    "tiva.readers.gloria",
+    "tiva.readers.cepal",
+    "tiva.readers.tidy",
+    "tiva.readers.stata_icio",
 )
 """Modules that each define ``READERS``, a tuple of :class:`Reader`; asked in this order."""
 

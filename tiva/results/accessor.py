@@ -330,7 +330,7 @@ def _group_members(
 
 
 def _summed(variable: xr.DataArray, dim: str, rows: list[list[int]]) -> FloatArray:
-    """Sums along one dimension; a cell is missing only where all its parts are (bands that do not exist)."""
+    """Sum along one dimension; a cell is missing only where all its parts are (bands that do not exist)."""
     axis = variable.get_axis_num(dim)
     pieces = [np.take(variable.values, own, axis=axis) for own in rows]
     return np.stack([np.where(np.isnan(p).all(axis=axis), np.nan, np.nansum(p, axis=axis)) for p in pieces], axis=axis)

@@ -43,9 +43,11 @@ STATA_LABEL = 80
 """Characters of a Stata variable name and of a label."""
 
 STATA_RESERVED = frozenset(
-    "aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do "
-    "double else eltypedef end enum explicit export external float for friend function global goto if in inline int "
-    "local long NULL pragma protected quad rowvector short typedef typename using virtual with".split()
+    """
+    aggregate array boolean break byte case catch class colvector complex const continue default delegate delete do
+    double else eltypedef end enum explicit export external float for friend function global goto if in inline int
+    local long NULL pragma protected quad rowvector short typedef typename using virtual with
+    """.split()  # noqa: SIM905 - forty quoted words read worse
 )
 """Words that Stata (and pandas, which writes for it) does not take as variable names."""
 
@@ -301,9 +303,11 @@ def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _unpacked(key: str, value: object) -> Any:
     converted = plain(value)
-    if key in {"notes", "provenance"} and isinstance(converted, str):
+    if key in {"notes", "provenance"}:
+        if isinstance(converted, list):
+            return [_unpacked(key, item) for item in converted]
         with contextlib.suppress(ValueError):
-            return json.loads(converted)
+            return json.loads(str(converted))
     return _json_number(converted)
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from tiva.kernels.arrays import FloatArray
 
-COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7a7a7a", "#f0e442")
-"""Okabe and Ito's palette in an order that keeps domestic terms blue and foreign terms orange; safe for the
-colour-blind."""
+COLOURS = ("#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#7a7a7a", "#332288")
+"""Okabe and Ito's palette with its yellow replaced by indigo, ordered so that domestic terms are blue
+and foreign terms orange; safe for the colour-blind."""
 
 SHOWN = 40
 """Labels on an axis before the figure is refused as unreadable."""
@@ -75,11 +75,12 @@ def bars(
             values = 100 * values / total
     order = np.argsort(np.nan_to_num(total if unit == "amount" else values[0]), kind="stable")
     scale, text = (1.0, "% of gross exports") if unit == "percent" else _scaled(values, _unit_of(dataset, gross))
-    figure, axes = _axes(ax, (8.0, 1.4 + 0.28 * len(labels)))
+    figure, axes = _axes(ax, (8.0, 2.2 + 0.28 * len(labels)))
     _stack(axes, values[:, order] / scale, [labels[i] for i in order], [_name(dataset, n) for n in shown])
     axes.set_xlabel(text)
-    if unit == "percent":
-        axes.set_xlim(0, 100) if (values >= 0).all() else None
+    axes.xaxis.set_major_formatter("{x:,g}")
+    if unit == "percent" and (np.nan_to_num(values) >= 0).all():
+        axes.set_xlim(0, 100)
     _finish(figure, axes, dataset, "What gross exports are made of")
     return figure
 
@@ -228,8 +229,10 @@ def lines(
         share = 100 * one[term].values / one[gross].where(one[gross] != 0).values
         colour = COLOURS[number % len(COLOURS)]
         axes.plot(years, share, color=colour, marker="o", markersize=3.5, linewidth=1.6)
-        ends.append((float(share[-1]), name, colour))
-    axes.set_ylabel(f"{_name(dataset, term)}, % of {gross}")
+        known_shares = share[np.isfinite(share)]
+        if len(known_shares):
+            ends.append((float(known_shares[-1]), name, colour))
+    axes.set_ylabel(f"% of {_name(dataset, gross).lower()}")
     axes.set_xticks(years, [str(int(y)) for y in years])
     axes.grid(axis="y", color="#e4e4e4", linewidth=0.6)
     _finish(figure, axes, dataset, _name(dataset, term))
@@ -273,10 +276,10 @@ class PlotAccessor:
 
 def _matplotlib() -> Any:
     try:
-        from matplotlib import pyplot
+        from matplotlib import pyplot as plt
     except ImportError as error:
         raise MissingExtraError("matplotlib", "plot", "drawing figures") from error
-    return pyplot
+    return plt
 
 
 def _axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
@@ -307,7 +310,8 @@ def _by(dataset: xr.Dataset, dims: str | tuple[str, ...], names: list[str]) -> x
             raise UnknownLabelError("dimension", dim, [str(d) for d in dataset.dims])
     part = dataset[list(dict.fromkeys(names))]
     over = [d for d in part.dims if d not in kept]
-    fixed = [n for n in names if dataset[n].attrs.get("additive", "true") != "true" and set(dataset[n].dims) & set(over)]
+    summed = [n for n in names if set(dataset[n].dims) & set(over)]
+    fixed = [n for n in summed if dataset[n].attrs.get("additive", "true") != "true"]
     if fixed:
         raise UsageError(
             explain(
@@ -363,7 +367,7 @@ def _finish(figure: Figure, axes: Axes, dataset: xr.Dataset, title: str) -> None
         axes.spines[side].set_visible(False)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=18)
     source = str(dataset.attrs.get("title", ""))
-    axes.text(0, 1.0, source, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
+    axes.text(0, 1.008, source, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
     figure.tight_layout()
 
 
@@ -393,14 +397,12 @@ def _place_labels(axes: Axes, x: FloatArray, y: FloatArray, area: FloatArray, la
         place = axes.transData.inverted().transform(best[1])
         text.set_transform(axes.transData)
         text.set_position((float(place[0]), float(place[1])))
-        far = np.hypot(*(best[1] - points[i])) > radius[i] + box.width + 4
+        far = np.hypot(*(best[1] - points[i])) > radius[i] + box.width / 2 + 8
         if far:
             axes.plot([x[i], place[0]], [y[i], place[1]], color="#999999", linewidth=0.5, zorder=0)
 
 
-def _cost(
-    centre: FloatArray, box: Any, taken: list[Any], points: FloatArray, radius: FloatArray, frame: Any
-) -> float:
+def _cost(centre: FloatArray, box: Any, taken: list[Any], points: FloatArray, radius: FloatArray, frame: Any) -> float:
     """How bad a place is: overlaps with labels count most, then the frame, then bubbles."""
     half = np.array([box.width, box.height]) / 2
     cost = 0.0

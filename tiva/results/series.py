@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ from tiva.errors import LabelError, UsageError, explain, listing
 if TYPE_CHECKING:
     import xarray as xr
 
-_OF_A_YEAR = ("year", "table", "table_sha256", "title", "identity_residual", "notes", "provenance")
-"""Attributes that differ between years."""
+_OF_A_YEAR = ("table", "table_sha256", "provenance")
+"""Attributes of a year's table; lists with one item a year in a series."""
 
 
 def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -57,10 +58,26 @@ def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
         ) from error
     residuals = [float(r.attrs["identity_residual"]) for r in ordered if "identity_residual" in r.attrs]
     joined.attrs |= {key: [str(r.attrs.get(key, "")) for r in ordered] for key in _OF_A_YEAR if key in first.attrs}
-    joined.attrs |= {"title": f"{first.attrs.get('title', '')} to {years[-1]}", "years": years}
+<<<<<<< HEAD
+    joined.attrs |= {
+        "title": f"{first.attrs.get('title', '')} to {years[-1]}",
+        "years": years,
+        "notes": _notes(ordered),
+    }
+=======
+    title = f"{first.attrs.get('title', '')} to {years[-1]}"
+    joined.attrs |= {"title": title, "years": years, "notes": _notes(ordered)}
+>>>>>>> results
+    joined.attrs.pop("year", None)
     joined.attrs.pop("identity_residual", None)
     if residuals:
         joined.attrs["identity_residual"] = max(residuals)
-    for key in ("year", "notes", "provenance"):
-        joined.attrs.pop(key, None)
     return joined
+
+
+def _notes(results: Sequence[xr.Dataset]) -> str:
+    """JSON list of the notes of all years; those that not all years share begin with their year."""
+    by_year = {int(r.attrs["year"]): json.loads(r.attrs.get("notes", "[]")) for r in results}
+    shared = [note for note in next(iter(by_year.values())) if all(note in notes for notes in by_year.values())]
+    own = [f"{year}: {note}" for year, notes in by_year.items() for note in notes if note not in shared]
+    return json.dumps([*shared, *own], ensure_ascii=False)

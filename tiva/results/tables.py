@@ -269,7 +269,7 @@ def breakdown(
     amounts = {name: _flat(dataset, name, dims) for name in (gross, *shown)}
     labels = _labels(dataset, dims)
     order, cut = _order(amounts, gross, rows)
-    additive = dataset.attrs.get("additive", "true") == "true"
+    additive = dataset.attrs.get("additive", "true") == "true" and dataset.sizes.get("year", 1) == 1
     labels_shown = tuple(labels[i] for i in order) + ((_rest_label(cut, dims),) if len(cut) and additive else ())
     columns = _columns(dataset, amounts, gross, shown, order, cut, additive=additive)
     several = len(order) + len(cut) > 1
@@ -408,10 +408,9 @@ def _footer(
         what = "summed in one row" if additive else "not shown"
         lines.append(f"{len(cut):,} smaller rows are {what}: {100 * share:.2f} % of {gross}")
     if not additive:
-        lines.append("these terms may not be summed over rows: no totals")
+        lines.append("these rows may not be summed: no totals")
     residual = dataset.attrs.get("identity_residual")
     if residual is not None:
-        lines.append(
-            f"identity residual: {float(residual):.1e} of {gross} (what the terms miss, all rows of the result)"
-        )
+        value = f"{float(residual):.1e} of {gross}"
+        lines.append(f"identity residual: {value} (what the terms miss, all rows of the result)")
     return tuple(lines)

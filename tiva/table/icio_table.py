@@ -388,10 +388,20 @@ def _labels(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
+def _own(values: ArrayLike) -> FloatArray:
+    """Return a C-contiguous copy, or the array itself where nobody can write to it."""
+    if isinstance(values, np.ndarray) and values.dtype == np.float64 and values.flags.c_contiguous:
+        base = values if values.base is None else values.base
+        owner = isinstance(base, np.ndarray) and base.base is None and not base.flags.writeable
+        if owner and not values.flags.writeable:
+            return values
+    return np.array(values, dtype=np.float64, order="C")
+
+
 def _cells(
     name: str, values: ArrayLike, shape: tuple[int, ...], areas: tuple[str, ...], sectors: tuple[str, ...]
 ) -> FloatArray:
-    array = np.array(values, dtype=np.float64, order="C")
+    array = _own(values)
     if array.shape != shape:
         raise ShapeError(
             explain(

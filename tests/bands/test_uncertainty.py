@@ -1,0 +1,136 @@
+"""Intervals for what margins do not identify, against enumeration and exact values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.bands.toy import full_rows, toy_table
+from tiva.bands.draws import draw_margins
+from tiva.bands.margins import read_margins
+from tiva.bands.prepare import prepare_margins
+from tiva.bands.split import BandedTable, split_by_size
+from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, margin_interval, model_interval
+from tiva.errors import UnknownLabelError, UsageError
+
+PRINTED = 5e-7
+"""Six printed digits of the reference values."""
+SEARCH = 1e-7
+
+
+@pytest.fixture(scope="module")
+def banded() -> BandedTable:
+    table = toy_table()
+    return split_by_size(table, prepare_margins(table, read_margins(full_rows())))
+
+
+def test_coupling_bounds_of_the_worked_example(banded: BandedTable) -> None:
+    # firmsize_examples.py, "Ex4 bounds over couplings": all 16 combinations of Frechet ends, in exact rationals.
+    value = coupling_sensitivity(banded, "S", "sme", quantity="value")
+    assert value.lower == pytest.approx(10.032880, abs=PRINTED)
+    assert value.upper == pytest.approx(12.562154, abs=PRINTED)
+    assert value.estimate == pytest.approx(11.508370, abs=PRINTED)
+    share = coupling_sensitivity(banded, "S", ["sme"])
+    assert share.lower == pytest.approx(0.372632, abs=PRINTED)
+    assert share.upper == pytest.approx(0.454517, abs=PRINTED)
+    assert share.estimate == pytest.approx(0.420921, abs=PRINTED)
+    assert "not a confidence interval" in str(share)
+
+
+def test_random_couplings_stay_inside(banded: BandedTable) -> None:
+    network = _Network.of(banded, "S", "sme", "share")
+    found = coupling_sensitivity(banded, "S", "sme")
+    rng = np.random.default_rng(0)
+    for _ in range(500):
+        flows = np.zeros((4, 4))
+        for i in range(2):
+            for j in range(2):
+                h, d = network.sellers[2 * i], network.buyers[2 * j]
+                p = rng.uniform(max(0.0, h + d - 1.0), min(h, d))
+                block = np.array([[p, h - p], [d - p, 1.0 - h - d + p]])
+                flows[2 * i : 2 * i + 2, 2 * j : 2 * j + 2] = network.cells[i, j] * block
+        assert found.lower - SEARCH <= network.value(flows) <= found.upper + SEARCH
+
+
+def test_gradient_is_the_derivative(banded: BandedTable) -> None:
+    step = 1e-6
+    for quantity in ("share", "value"):
+        network = _Network.of(banded, "S", "sme", quantity)  # type: ignore[arg-type]
+        w, t = network.gradient(network.flows)
+        for r, q in ((0, 0), (1, 2), (3, 1)):
+            change = np.zeros_like(network.flows)
+            change[r, q] = step
+            slope = (network.value(network.flows + change) - network.value(network.flows - change)) / (2 * step)
+            assert slope == pytest.approx(w[r] * t[q], rel=1e-6)
+
+
+def test_identified_set_holds_the_coupling_bounds(banded: BandedTable) -> None:
+    inner = coupling_sensitivity(banded, "S", "sme")
+    outer = identified_set(banded, "S", "sme")
+    assert outer.lower <= inner.lower + SEARCH
+    assert outer.upper >= inner.upper - SEARCH
+    assert outer.upper - outer.lower > 0.02
+    assert "inner approximation" in outer.meaning
+
+
+def test_identified_set_against_random_flows(banded: BandedTable) -> None:
+    network = _Network.of(banded, "S", "sme", "share")
+    outer = identified_set(banded, "S", "sme")
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        flows = network.fitted(network.flows * np.exp(3.0 * rng.standard_normal((4, 4))))
+        if flows is None:
+            continue
+        assert outer.lower - SEARCH <= network.value(flows) <= outer.upper + SEARCH
+
+
+def test_model_interval_holds_the_estimate_and_widens(banded: BandedTable) -> None:
+    narrow = model_interval(banded, "S", "sme", draws=100, sigma=0.5)
+    wide = model_interval(banded, "S", "sme", draws=100, sigma=2.0)
+    none = model_interval(banded, "S", "sme", draws=3, sigma=0.0)
+    assert none.lower == pytest.approx(none.upper, abs=SEARCH)
+    assert narrow.upper - narrow.lower < wide.upper - wide.lower
+    assert wide.lower <= wide.estimate <= wide.upper
+    assert model_interval(banded, "S", "sme", draws=20, seed=7) == model_interval(banded, "S", "sme", draws=20, seed=7)
+
+
+def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:
+    network = _Network.of(banded, "S", "sme", "share")
+    flows = network.fitted(network.flows * np.exp(np.random.default_rng(2).standard_normal((4, 4))))
+    assert flows is not None
+    np.testing.assert_allclose(flows.sum(axis=1), network.flows.sum(axis=1), rtol=1e-6)
+    np.testing.assert_allclose(flows.sum(axis=0), network.flows.sum(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(network._by_cell(flows), network.cells, rtol=1e-9)
+
+
+def test_margin_draws_are_valued_as_a_split_of_their_own(banded: BandedTable) -> None:
+    network = _Network.of(banded, "S", "sme", "value")
+    assert network.value_of_margins(banded.shares, banded.totals) == pytest.approx(11.508370, abs=PRINTED)
+    for shares in draw_margins(banded.shares, banded.totals, 5, seed=3, countries=["S"]):
+        other = _Network.of(split_by_size(banded.source, shares), "S", "sme", "value")
+        fast = network.value_of_margins(shares, banded.totals)
+        assert fast == pytest.approx(other.value(other.flows), rel=1e-12)
+
+
+def test_margin_interval_holds_the_estimate(banded: BandedTable) -> None:
+    found = margin_interval(banded, "S", "sme", draws=200)
+    assert found.lower < found.estimate < found.upper
+    assert found.kind == "margin Monte Carlo"
+    assert margin_interval(banded, "S", "sme", draws=5, seed=1) == margin_interval(banded, "S", "sme", draws=5, seed=1)
+    with pytest.raises(UsageError, match="without a preference"):
+        margin_interval(split_by_size(banded.source, banded.shares, theta=0.5), "S", "sme")
+    with pytest.raises(UsageError, match="out of range"):
+        margin_interval(banded, "S", "sme", level=1.0)
+
+
+def test_bad_calls_are_refused(banded: BandedTable) -> None:
+    with pytest.raises(UnknownLabelError, match="unknown country 'SS'"):
+        coupling_sensitivity(banded, "SS", "sme")
+    with pytest.raises(UnknownLabelError, match="unknown band 'smee'"):
+        coupling_sensitivity(banded, "S", "smee")
+    with pytest.raises(UnknownLabelError, match="unknown quantity"):
+        coupling_sensitivity(banded, "S", "sme", quantity="jobs")  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="out of range"):
+        model_interval(banded, "S", "sme", draws=1)
+    with pytest.raises(UsageError, match="too few starting points"):
+        identified_set(banded, "S", "sme", starts=0)

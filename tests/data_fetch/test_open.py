@@ -1,0 +1,69 @@
+"""From the publisher to a table: the catalogue's own data sets with the synthetic files of the layouts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+import data_fetch
+import tiva
+from tests.data_fetch.publisher import Page
+from tests.paths import shared
+from tiva.errors import UsageError
+
+
+def packed(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as handle:
+        for name, content in members.items():
+            handle.writestr(name, content)
+    return buffer.getvalue()
+
+
+def expected(name: str) -> dict[str, object]:
+    return json.loads(shared(f"formats/fixtures/{name}.expected.json").read_text())
+
+
+def test_wiod_2013_from_dataverse_to_table(publisher, store, fetcher):
+    workbook = shared("formats/fixtures/wiot11_row_sep12.xlsx").read_bytes()
+    content = packed({"WIOT11_ROW_Sep12.xlsx": workbook})
+    md5 = hashlib.md5(content).hexdigest()
+    file = {"id": 5, "filesize": len(content), "checksum": {"type": "MD5", "value": md5}}
+    listed = {"data": {"files": [{"label": "WIOTS_in_EXCEL.zip", "dataFile": file}]}}
+    listing = "/dataverse/api/datasets/:persistentId/versions/:latest-published"
+    publisher.pages[listing] = Page(json.dumps(listed).encode())
+    publisher.pages["/dataverse/api/access/datafile/5"] = Page(content, drops=[1000])
+    data_fetch.get("wiod2013", 2011, fetcher=fetcher)
+    table = tiva.open("wiod2013", 2011, folder=store.root, offline=True)
+    wanted = expected("wiot11_row_sep12.xlsx")
+    assert list(table.countries) == wanted["countries"]
+    np.testing.assert_array_equal(table.intermediate, np.array(wanted["Z"]))
+    assert table.year == 2011
+    assert table.provenance.licence
+    again = tiva.open("wiod2013", 2011, folder=store.root, offline=True)
+    assert again.checksum == table.checksum
+    assert len(list((store.root / "parsed").glob("*.nc"))) == 1
+
+
+@pytest.mark.parametrize("member", ["2020_SML.csv", "2020_SML.CSV"])
+def test_icio_taken_in_by_hand(tmp_path, store, member):
+    table_file = shared("formats/fixtures/icio2023_2020_SML.csv").read_bytes()
+    file = tmp_path / "2016-2020_SML.zip"
+    file.write_bytes(packed({member: table_file}))
+    added = data_fetch.add(file, folder=store.root)
+    assert added.dataset == "icio2023"
+    assert added.layout
+    table = data_fetch.open("icio2023", 2020, folder=store.root, offline=True)
+    np.testing.assert_array_equal(table.intermediate, np.array(expected("icio2023_2020_SML.csv")["Z"]))
+    assert "OECD" in table.provenance.citation
+    assert table.provenance.url
+
+
+def test_year_that_the_data_set_does_not_have(store):
+    with pytest.raises(UsageError, match="no year 2012"):
+        tiva.open("wiod2013", 2012, folder=store.root, offline=True)

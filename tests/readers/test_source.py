@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import tiva
+from tests.readers.support import fixture, zipped
+from tiva.errors import MissingFileError, ReaderError, UnknownLabelError
+from tiva.readers._members import year_in_name
+from tiva.readers.registry import readers
+from tiva.readers.source import Source
+from tiva.readers.wiod2013 import year_in_name as wiod_year
+
+
+@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\..\\evil.csv"])
+def test_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "t.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr(name, b"V1,A_B\n")
+    with pytest.raises(ReaderError, match="unsafe member name in the archive"):
+        tiva.read(path)
+
+
+def test_an_archive_that_unpacks_to_an_implausible_size_is_refused(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "bomb.zip", **{"2020_SML__csv": b"0" * 50_000_000})
+    with pytest.raises(ReaderError, match=r"unpacks to an implausible size\n  got: 50,000,000 bytes"):
+        tiva.read(path)
+
+
+def test_missing_file_and_unknown_layout(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="no such file"):
+        tiva.read(tmp_path / "none.csv")
+    with pytest.raises(UnknownLabelError, match=r"unknown layout 'oecd2'(.|\n)*did you mean 'oecd'"):
+        tiva.read(fixture("icio2023_2020_SML.csv"), layout="oecd2")
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"a,b\n1,2\n", b"PK\x03\x04rubbish", b"\x1f\x8brubbish"])
+def test_content_of_no_layout(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(ReaderError, match="no known table layout"):
+        tiva.read(path)
+
+
+def test_encrypted_and_truncated_archives(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "t.zip", **{"2020_SML__csv": fixture("icio2023_2020_SML.csv")})
+    content = bytearray(path.read_bytes())
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + offset] |= 1
+    (tmp_path / "e.zip").write_bytes(content)
+    with pytest.raises(ReaderError, match=r"e.zip cannot be read(.|\n)*encrypted"):
+        tiva.read(tmp_path / "e.zip")
+    (tmp_path / "c.zip").write_bytes(path.read_bytes()[:400])
+    with pytest.raises(ReaderError):
+        tiva.read(tmp_path / "c.zip")
+
+
+def test_a_folder_is_a_source(tmp_path: Path) -> None:
+    (tmp_path / "2020_SML.csv").write_bytes(fixture("icio2023_2020_SML.csv").read_bytes())
+    (tmp_path / "ReadMe.txt").write_text("about")
+    assert tiva.read(tmp_path).year == 2020
+
+
+def test_each_layout_recognises_its_own_only() -> None:
+    names = [
+        "icio2023_2020_SML.csv", "icio2025_2022_EXT.csv", "ICIO2016_2011.csv", "wiot11_row_sep12.xlsx",
+        "WIOT2014_Nov16_ROW.xlsb", "WIOT2014_October16_ROW.RData", "WIOT2014_October16_ROW.dta",
+        "lr_wiod_wiot_final_filled.csv",
+    ]  # fmt: skip
+    for name in names:
+        with Source(fixture(name)) as source:
+            assert len([r.name for r in readers() if r.recognise(source)]) == 1, name
+
+
+@pytest.mark.parametrize(
+    ("name", "year"),
+    [
+        ("ICIO2023_2020.csv", 2020), ("2019_SML.csv", 2019), ("2016-2022_SML.zip!2019.csv", 2019), ("1995.CSV", 1995),
+        ("icio2025_2022_EXT.csv", 2022), ("2016-2022.csv", None), ("table.csv", None), ("ICIO2016_2016.csv", 2016),
+        ("data_20201.csv", None),
+    ],
+)  # fmt: skip
+def test_year_in_a_name(name: str, year: int | None) -> None:
+    assert year_in_name(name) == year
+
+
+def test_two_digit_years_of_wiod() -> None:
+    assert (wiod_year("WIOT95_ROW_Apr12.xlsx"), wiod_year("a/wiot09_row_sep12.xlsx")) == (1995, 2009)
+    assert wiod_year("table.xlsx") is None

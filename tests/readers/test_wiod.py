@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xlsxwriter
+
+import tiva
+from tests.paths import shared
+from tests.readers.support import assert_parsed, edited, expected, fixture, zipped
+from tiva.errors import BalanceWarning, ReaderError
+from tiva.readers._sheets import place, read_grid
+from tiva.readers._wiod import TAXES
+from tiva.readers.source import Source
+
+OLD = "wiot11_row_sep12.xlsx"
+NEW = (
+    "WIOT2014_Nov16_ROW.as.xlsx",
+    "WIOT2014_Nov16_ROW.xlsb",
+    "WIOT2014_October16_ROW.RData",
+    "WIOT2014_October16_ROW.dta",
+    "WIOT2014_October16_ROW.for_R.csv",
+)
+LONG_RUN = "lr_wiod_wiot_final_filled.csv"
+
+
+def rewritten(name: str, path: Path, **changes: Any) -> Path:
+    """Copy the first sheet of a workbook fixture with cells changed, ``C7=value``."""
+    with Source(fixture(name)) as source:
+        sheet, grid = read_grid(source, name)
+    book = xlsxwriter.Workbook(path)
+    page = book.add_worksheet(changes.pop("sheet", sheet))
+    for i, row in enumerate(grid):
+        for k, cell in enumerate(row):
+            value = changes.get(place(i, k), cell)
+            if value != "":
+                page.write(i, k, value)
+    book.close()
+    return path
+
+
+def test_2013_release() -> None:
+    table = tiva.read(fixture(OLD), value_added="published")
+    assert_parsed(table, expected(f"{OLD}"), taxes=TAXES)
+    assert (table.year, table.provenance.edition, table.provenance.licence) == (2011, "2013 release", "CC BY 4.0")
+    assert len(table.other_inputs) == 5
+
+
+@pytest.mark.parametrize("name", NEW)
+def test_2016_release_in_every_container(name: str) -> None:
+    table = tiva.read(fixture(name), value_added="published")
+    assert_parsed(table, expected("WIOT2014"), taxes=TAXES)
+    assert (table.year, table.provenance.reader) == (2014, "wiod2016")
+
+
+def test_containers_of_one_table_agree_to_the_last_bit() -> None:
+    tables = [tiva.read(fixture(name)) for name in NEW]
+    assert len({t.checksum for t in tables}) == 1
+
+
+def test_long_run_release() -> None:
+    table = tiva.read(fixture(LONG_RUN), value_added="published")
+    assert_parsed(table, expected(LONG_RUN), taxes=None)
+    np.testing.assert_allclose(table.other_inputs[TAXES].intermediate, expected(LONG_RUN)["TLS_Z"], atol=2e-3)
+    assert table.year == 2000
+
+
+def test_codes_made_numbers_by_a_spreadsheet_are_text_again(tmp_path: Path) -> None:
+    path = rewritten(OLD, tmp_path / "x.xlsx", A8=19.0, A10=19.0, A12=19.0)
+    assert tiva.read(path).sectors == ("AtB", "19")
+
+
+def test_empty_cells_are_zero_and_counted(tmp_path: Path) -> None:
+    with pytest.warns(BalanceWarning):
+        table = tiva.read(rewritten(OLD, tmp_path / "x.xlsx", E7=""))
+    assert table.intermediate[0, 0] == 0
+    assert "1 empty cells taken as 0, as the publisher leaves zeros empty" in table.provenance.notes
+
+
+SHEET_CASES: dict[str, tuple[dict[str, Any], str]] = {
+    "text in a cell": ({"F8": "n.a.?"}, r"cell F8: not a finite number\n  got: 'n.a.\?'"),
+    "missing label": ({"C8": ""}, r"row and column labels differ\n  got: on one side only or twice: AUS 2"),
+    "duplicate label": ({"D8": "c1"}, "row and column labels differ"),
+    "no header": ({"E6": "", "G6": "", "I6": "", "K6": ""}, "no row of column codes"),
+    "no value added": ({"D18": "r00"}, r"rows below the table are missing(.|\n)*r64"),
+    "damaged numbers": ({f"{c}{r}": 9e6 for c in "EFGHI" for r in range(7, 13)}, "add up to"),
+    "final demand missing": ({"M5": "USB", "N5": "USB"}, "final-demand columns are not a full grid"),
+}
+
+
+@pytest.mark.parametrize("case", SHEET_CASES)
+def test_bad_sheets_are_named(case: str, tmp_path: Path) -> None:
+    changes, message = SHEET_CASES[case]
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(rewritten(OLD, tmp_path / "x.xlsx", **changes))
+
+
+def test_year_of_name_content_and_call_must_agree(tmp_path: Path) -> None:
+    with pytest.raises(ReaderError, match=r"not of the year asked for\n  got: 2011, according to its title"):
+        tiva.read(fixture(OLD), year=2009)
+    wrong = tmp_path / "WIOT95_ROW_Apr12.xlsx"
+    wrong.write_bytes(fixture(OLD).read_bytes())
+    with pytest.raises(ReaderError, match=r"got: 2011, according to its title\n  expected: 1995"):
+        tiva.read(wrong)
+    assert tiva.read(wrong, year=2011).year == 2011
+    with pytest.raises(ReaderError, match=r"got: 2014, according to its content"):
+        tiva.read(fixture(NEW[0]), year=2013)
+
+
+def test_an_archive_of_years_needs_a_choice(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "w.zip", WIOT10_ROW__xlsx=fixture(OLD), wiot11_row__xlsx=fixture(OLD))
+    with pytest.raises(ReaderError, match="holds several tables"):
+        tiva.read(path)
+    assert tiva.read(path, year=2011).year == 2011
+
+
+def test_truncated_workbook_and_containers(tmp_path: Path) -> None:
+    for name in (OLD, *NEW[:4]):
+        path = tmp_path / name
+        content = fixture(name).read_bytes()
+        path.write_bytes(content[: len(content) // 2])
+        with pytest.raises(ReaderError):
+            tiva.read(path)
+
+
+LONG_CASES = {
+    "several years": (lambda t: t + "1999,AUS,1,AtB,AUS,AtB,21\n", r"holds several years\n  got: 1999, 2000"),
+    "twice": (lambda t: t + "2000,AUS,1,AtB,AUS,AtB,21\n", r"a flow stands twice\n  got: AUS AtB -> AUS AtB"),
+    "text": (lambda t: t.replace(",21\n", ",many\n", 1), "cannot be read as the long csv"),
+    "empty": (lambda t: t.replace(",21\n", ",\n", 1), "a flow is not a number"),
+    "half": (lambda t: "\n".join(t.split("\n")[:30]) + "\n", "row and column labels differ"),
+}
+
+
+@pytest.mark.parametrize("case", LONG_CASES)
+def test_bad_long_run_files_are_named(case: str, tmp_path: Path) -> None:
+    change, message = LONG_CASES[case]
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(edited(LONG_RUN, tmp_path, change))
+
+
+def test_one_of_several_years_of_the_long_run_tables(tmp_path: Path) -> None:
+    def twice(text: str) -> str:
+        return text + "".join(line.replace("2000,", "1999,", 1) + "\n" for line in text.strip().split("\n")[1:])
+
+    path = edited(LONG_RUN, tmp_path, twice)
+    assert tiva.read(path, year=1999).year == 1999
+    with pytest.raises(ReaderError, match=r"holds no table of 1970\n  got: 1999, 2000"):
+        tiva.read(path, year=1970)
+
+
+class TestArchive:
+    """The NumPy layout of the full WIOD tables."""
+
+    def test_row_sums_by_default_and_the_gap_is_noted(self) -> None:
+        table = tiva.read(shared("wiod2013/wiot2011.npz"))
+        assert (len(table.countries), len(table.sectors), table.year) == (41, 35, 2011)
+        rows = table.intermediate.sum(axis=1) + table.final_demand_by_absorber.sum(axis=1)
+        np.testing.assert_array_equal(table.output, rows)
+        assert table.check().ok
+        assert "output: row sums; row sums and published output differ by at most 108" in table.provenance.notes
+
+    def test_bottom_rows_give_published_value_added(self) -> None:
+        below = shared("wiod2013/wiot2011_bottom_rows.npz")
+        with pytest.warns(BalanceWarning):
+            table = tiva.read(
+                shared("wiod2013/wiot2011.npz"), value_added="published", output="published", bottom_rows=below
+            )
+        with np.load(below) as rows:
+            at = rows["rows"].tolist()
+            np.testing.assert_array_equal(table.value_added, rows["intermediate"][at.index("r64")])
+            taxes = table.other_inputs[TAXES]
+            assert taxes.final is not None
+            np.testing.assert_array_equal(taxes.final.reshape(-1), rows["final_demand"][at.index("r99")])
+
+    def test_final_demand_is_by_absorber_then_category(self) -> None:
+        path = shared("wiod2013/wiot1995.npz")
+        table = tiva.read(path)
+        with np.load(path) as arrays:
+            np.testing.assert_array_equal(table.final_demand[:, 3, 2], arrays["final_demand"][:, 3 * 5 + 2])
+
+    def arrays(self) -> dict[str, Any]:
+        return {
+            "intermediate": np.ones((4, 4)),
+            "final_demand": np.full((4, 2), 3.0),
+            "countries": np.array(["A", "B"]),
+            "sectors": np.array(["x", "y"]),
+            "final_demand_categories": np.array(["f"]),
+        }
+
+    def test_small_archive(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "t.npz", **self.arrays())
+        assert tiva.read(tmp_path / "t.npz").output.tolist() == [10.0] * 4
+        with pytest.raises(ReaderError, match="no published value added in this source"):
+            tiva.read(tmp_path / "t.npz", value_added="published")
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"intermediate": np.ones((3, 4))}, r"array 'intermediate' does not fit the labels\n  got: shape \(3, 4\)"),
+            ({"final_demand": np.array([["a", "b"]] * 4)}, "array 'final_demand' does not fit"),
+            ({"countries": np.array(["A", "A"])}, "twice: A_x, A_y"),
+            ({"intermediate": np.full((4, 4), np.nan)}, "not finite numbers"),
+            ({"year": np.array("MMXI")}, "cannot be read as a NumPy archive with a year"),
+        ],
+    )
+    def test_bad_arrays_are_named(self, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+        np.savez(tmp_path / "t.npz", **{**self.arrays(), **changes})
+        with pytest.raises(ReaderError, match=message):
+            tiva.read(tmp_path / "t.npz")
+
+    def test_nothing_is_unpickled(self, tmp_path: Path) -> None:
+        np.savez(tmp_path / "t.npz", **{**self.arrays(), "sectors": np.array(["x", {}], dtype=object)})
+        with pytest.raises(ReaderError, match=r"cannot be read as a NumPy archive(.|\n)*allow_pickle"):
+            tiva.read(tmp_path / "t.npz")

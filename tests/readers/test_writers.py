@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import csv
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+import tiva
+from tests.paths import shared
+from tests.readers.tables import CODE, tables
+from tiva.errors import BalanceWarning, ReaderError, UnknownLabelError, UsageError
+from tiva.readers.stata_icio import write_stata_icio
+from tiva.readers.tidy import write_tidy
+from tiva.readers.wide import write_wide
+from tiva.readers.writers import write
+from tiva.table.icio_table import IcioTable
+
+EXAMPLES = 40
+
+
+def read_back(path: Path, **options: object) -> IcioTable:
+    """Read without the warning that random numbers do not balance."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", BalanceWarning)
+        return tiva.read(path, **options)
+
+
+@pytest.fixture(scope="module")
+def real() -> IcioTable:
+    """The whole table of 2011, with published output."""
+    with np.load(shared("wiod2013/wiot2011.npz"), allow_pickle=False) as data, warnings.catch_warnings():
+        warnings.simplefilter("ignore", BalanceWarning)
+        return IcioTable.from_arrays(
+            data["intermediate"],
+            data["final_demand"],
+            countries=[str(x) for x in data["countries"]],
+            sectors=[str(x) for x in data["sectors"]],
+            final_demand_categories=[str(x) for x in data["final_demand_categories"]],
+            output=data["output"],
+            year=2011,
+        )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".nc"])
+def test_a_real_table_comes_back_bit_for_bit(real: IcioTable, tmp_path: Path, suffix: str) -> None:
+    again = read_back(write(real, tmp_path / f"table{suffix}"))
+    assert again.checksum == real.checksum
+
+
+@pytest.mark.slow
+def test_a_real_table_comes_back_from_the_layouts_with_less(real: IcioTable, tmp_path: Path) -> None:
+    scaled = real.replace(intermediate=real.intermediate / 3, final_demand=real.final_demand / 7)
+    path, _ = write_stata_icio(scaled, tmp_path / "wiod_2011.csv")
+    options = {"sectors": real.sectors, "final_demand_categories": real.final_demand_categories}
+    again = read_back(path, **options)
+    np.testing.assert_array_equal(again.intermediate, scaled.intermediate)
+    np.testing.assert_array_equal(again.final_demand, scaled.final_demand)
+    assert (again.countries, again.year) == (real.countries, 2011)
+    write_wide(scaled, tmp_path / "wide.csv")
+    _compare_wide(scaled, tmp_path / "wide.csv")
+
+
+def _compare_wide(table: IcioTable, path: Path) -> None:
+    with path.open(encoding="utf-8", newline="") as handle:
+        rows = list(csv.reader(handle))
+    own = [f"{a}_{s}" for a in table.areas for s in table.sectors]
+    n = table.n
+    assert rows[0][: n + 1] == ["V1", *own]
+    assert [row[0] for row in rows[1:]] == [*own, *table.other_inputs, "VA", "OUT"]
+    values = np.array([[float(x) for x in row[1:]] for row in rows[1:]])
+    np.testing.assert_array_equal(values[:n, :n], table.intermediate)
+    np.testing.assert_array_equal(values[:n, n:-1], table.final_demand.reshape(n, -1))
+    np.testing.assert_array_equal(values[:n, -1], table.output)
+    np.testing.assert_array_equal(values[-2, :n], table.value_added)
+    np.testing.assert_array_equal(values[-1, :n], table.output)
+    for i, other in enumerate(table.other_inputs.values()):
+        np.testing.assert_array_equal(values[n + i, :n], other.intermediate)
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(table=tables())
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tidy_keeps_everything(tmp_path_factory: pytest.TempPathFactory, suffix: str, table: IcioTable) -> None:
+    path = write_tidy(table, tmp_path_factory.getbasetemp() / f"tidy{suffix}")
+    assert read_back(path, layout="tidy").checksum == table.checksum
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(table=tables(plain=True))
+def test_stata_icio_keeps_the_flows(tmp_path_factory: pytest.TempPathFactory, table: IcioTable) -> None:
+    path, _ = write_stata_icio(table, tmp_path_factory.getbasetemp() / "user.csv")
+    options = {"sectors": table.sectors, "final_demand_categories": table.final_demand_categories, "year": table.year}
+    again = read_back(path, layout="stata_icio", unit=table.unit, currency=table.currency, **options)
+    assert again.checksum == table.checksum
+
+
+@settings(deadline=None, max_examples=EXAMPLES)
+@given(table=tables(label=CODE))
+def test_wide_keeps_the_numbers(tmp_path_factory: pytest.TempPathFactory, table: IcioTable) -> None:
+    path = tmp_path_factory.getbasetemp() / "wide.csv"
+    _compare_wide(table, write_wide(table, path))
+
+
+def test_wide_is_read_as_the_oecd_layout(example: IcioTable, tmp_path: Path) -> None:
+    renamed = example.replace(final_demand_categories=("HFCE", "NPISH", "GGFC", "GFCF", "INVNT"))
+    path = write_wide(renamed, tmp_path / "table_2011.csv")
+    again = read_back(path, layout="oecd", edition="other")
+    np.testing.assert_array_equal(again.intermediate, renamed.intermediate)
+    np.testing.assert_array_equal(again.final_demand, renamed.final_demand)
+    assert again.countries == renamed.countries
+
+
+def test_layouts_say_what_they_cannot_hold(example: IcioTable, tmp_path: Path) -> None:
+    split = IcioTable.from_arrays(
+        np.ones((2, 2)), np.ones((2, 1)), countries=["CN1", "CN2"], sectors=["s"],
+        split_countries={"CN1": "CHN", "CN2": "CHN"},
+    )  # fmt: skip
+    with pytest.raises(UsageError, match="split countries"):
+        write_stata_icio(split, tmp_path / "x.csv")
+    odd = example.replace(areas=("A_B", *example.areas[1:]))
+    with pytest.raises(UsageError, match="cannot be told apart"):
+        write_wide(odd, tmp_path / "x.csv")
+    with pytest.raises(UsageError, match="no layout for this suffix"):
+        write(example, tmp_path / "x.doc")
+    with pytest.raises(UnknownLabelError, match="did you mean 'tidy'"):
+        write(example, tmp_path / "x.csv", layout="tidi")
+    assert not list(tmp_path.iterdir())
+
+
+def minimal(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "long.csv"
+    path.write_text("row_country,row_sector,col_country,col_sector,value\n" + text)
+    return path
+
+
+LINES = (
+    "A,s,A,s,1\nA,s,B,s,2\nB,s,A,s,3\nB,s,B,s,4\nA,s,A,FD,5\nA,s,B,FD,6\nB,s,A,FD,7\nB,s,B,FD,8\n"
+    ",taxes,A,s,0.5\n,taxes,B,s,0.25\n,VA,A,s,9.5\n,VA,B,s,15.75\n"
+)
+
+
+def test_the_short_form_of_others_is_read(tmp_path: Path) -> None:
+    table = tiva.read(minimal(tmp_path, LINES), unit="million EUR", currency="EUR")
+    assert table.intermediate.tolist() == [[1, 2], [3, 4]]
+    assert table.final_demand[:, :, 0].tolist() == [[5, 6], [7, 8]]
+    assert table.value_added.tolist() == [9.5, 15.75]
+    assert table.value_added_kind == "published"
+    assert table.other_inputs["taxes"].intermediate.tolist() == [0.5, 0.25]
+    assert table.unit == "million EUR"
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.replace("A,s,A,s,1\n", ""), "1 of 4 cells are absent"),
+        (lambda t: t + "A,s,A,s,1\n", "line 14 gives a cell again"),
+        (lambda t: t.replace("B,FD,6", "B,FD,six"), "line 7: not a finite number"),
+        (lambda t: t.replace("B,FD,6", "B,FD,"), "line 7: not a finite number"),
+        (lambda t: t.replace("B,FD,6", "B,FD,inf"), "line 7: not a finite number"),
+        (lambda t: t.replace("B,FD,6", "B,FD"), "line 7: a line of another length"),
+        (lambda t: t.replace("B,FD,6", "C,FD,6"), "unknown labels in line 7"),
+        (lambda t: "".join(x for x in t.splitlines(True) if "FD" not in x), "half of a table"),
+        (lambda t: "", "ends in its header"),
+    ],
+)
+def test_bad_lines_are_named(tmp_path: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(minimal(tmp_path, change(LINES)))
+
+
+def test_absent_cells_can_be_zero_on_purpose(tmp_path: Path) -> None:
+    path = minimal(tmp_path, LINES.replace("A,s,B,s,2\n", "").replace(",VA,B,s,15.75", ",VA,B,s,17.75"))
+    with pytest.warns(BalanceWarning):
+        table = tiva.read(path, absent="zero")
+    assert table.intermediate.tolist() == [[1, 0], [3, 4]]
+    assert any("are not in the file and are zero" in note for note in table.provenance.notes)
+
+
+def test_years_in_one_file_need_a_choice(example: IcioTable, tmp_path: Path) -> None:
+    small = example.aggregate(countries={"ALL": example.countries[1:]}, sectors={"X": example.sectors})
+    texts = [write_tidy(small.replace(year=y), tmp_path / "t.csv").read_text() for y in (2010, 2011)]
+    (tmp_path / "t.csv").write_text(texts[0] + texts[1].split("\n", 1)[1])
+    assert read_back(tmp_path / "t.csv", year=2010).checksum == small.replace(year=2010).checksum
+    with pytest.raises(ReaderError, match="2 years in one file"):
+        tiva.read(tmp_path / "t.csv")
+    with pytest.raises(ReaderError, match="another year"):
+        tiva.read(tmp_path / "t.csv", year=1999)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_labels_that_look_like_numbers_stay_text(tmp_path: Path, suffix: str) -> None:
+    table = IcioTable.from_arrays(
+        np.ones((2, 2)), np.ones((2, 1)), countries=["NA"], sectors=["01", "1e3"], final_demand_categories=["007"]
+    )
+    assert tiva.read(write_tidy(table, tmp_path / f"t{suffix}")).checksum == table.checksum

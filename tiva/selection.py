@@ -1,0 +1,313 @@
+"""``tiva.origins``: value added by origin and final absorption, for any selection, never forming the whole cube."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tiva._version import __version__
+from tiva.decompositions.origin import Members, OriginCube, rows_by
+from tiva.errors import GroupError, MissingExtraError, UnknownLabelError, UsageError, explain
+from tiva.router import Groups, as_model, select_labels
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from tiva.kernels.arrays import FloatArray
+    from tiva.model.operators import Operators
+    from tiva.table.icio_table import IcioTable
+
+Choice = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
+"""Labels or group expressions kept one by one; label -> members added up under that label; ``None`` for all."""
+
+DIMS: tuple[str, ...] = (
+    "origin", "origin_sector", "origin_size", "exporter", "sector", "size", "importer", "absorber", "absorber_sector",
+)  # fmt: skip
+"""Dimensions that can be kept, in the order of results."""
+
+MAX_BYTES = 2**31
+"""Results larger than this are refused as a whole and have to be taken in blocks."""
+
+_REFERENCE = (
+    "Borin and Mancini (2019), World Bank WPS 8804; Belotti, Borin and Mancini (2021), Stata Journal 21(3): 708-755"
+)
+
+
+class Origins:
+    """A selection of value added by origin and absorption, not yet computed.
+
+    Attributes
+    ----------
+    cube
+        The blocks behind it.
+    dims, shape, nbytes
+        Of the result.
+
+    Examples
+    --------
+    >>> import tiva
+    >>> chosen = tiva.origins(tiva.example(), by=("origin", "exporter"), exporter="MEX")
+    >>> chosen.dims
+    ('origin', 'exporter')
+    >>> bool(abs(chosen.to_xarray().sum() / tiva.decompose(tiva.example(), exporter="MEX")["gexp"].sum() - 1) < 1e-9)
+    True
+    """
+
+    def __init__(self, cube: OriginCube, notes: Sequence[str] = ()) -> None:
+        self.cube = cube
+        self.notes = tuple(notes)
+        self.dims = cube.dims
+        self.shape = cube.shape
+        self.nbytes = cube.nbytes
+
+    @property
+    def coords(self) -> dict[str, list[str]]:
+        """Labels of every dimension."""
+        return {
+            name: list(labels) for axis in self.cube.axes for name, labels in zip(axis.dims, axis.labels, strict=True)
+        }
+
+    def to_xarray(self, max_bytes: int = MAX_BYTES) -> xr.DataArray:
+        """Return the result as one labelled array.
+
+        Raises
+        ------
+        UsageError
+            If it takes more than ``max_bytes``.
+        """
+        import xarray as xr
+
+        if self.nbytes > max_bytes:
+            raise UsageError(
+                explain(
+                    "this selection is too large for one array",
+                    got=f"{self.nbytes / 2**30:.1f} GiB for {' x '.join(map(str, self.shape))} values",
+                    expected=f"at most {max_bytes / 2**30:.1f} GiB",
+                    do="keep fewer dimensions, select, add up groups, or take frames() or to_parquet() block by block",
+                )
+            )
+        return xr.DataArray(self.cube.compute(), self.coords, self.dims, name=self._name, attrs=self._attributes())
+
+    def frames(self) -> Iterator[pd.DataFrame]:
+        """Yield the result block by block in long form: a column for each dimension, and the value."""
+        import pandas as pd
+
+        for places, block in self.cube.blocks():
+            columns: dict[str, Any] = {}
+            cells = np.indices(block.shape).reshape(block.ndim, -1)
+            for axis, place, along in zip(self.cube.axes, places, cells, strict=True):
+                if not axis.dims:
+                    continue
+                index = np.unravel_index(along + (place.start or 0), axis.shape)
+                for name, labels, codes in zip(axis.dims, axis.labels, index, strict=True):
+                    columns[name] = pd.Categorical.from_codes(codes, pd.Index(labels))
+            frame = pd.DataFrame({**columns, self._name: block.ravel()})
+            yield frame[[*self.dims, self._name]]
+
+    def to_parquet(self, path: str | Path) -> Path:
+        """Write the result in long form, block by block, so that it never has to fit in memory.
+
+        Raises
+        ------
+        MissingExtraError
+            If pyarrow is not installed.
+        """
+        try:
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+        except ImportError as error:
+            raise MissingExtraError("pyarrow", "parquet", "writing Parquet") from error
+        from tiva.files import replacing
+
+        target = Path(path)
+        labels = pa.dictionary(pa.int32(), pa.string())
+        schema = pa.schema([*((name, labels) for name in self.dims), (self._name, pa.float64())])
+        schema = schema.with_metadata({key: str(value) for key, value in self._attributes().items()})
+        with replacing(target) as unfinished, pq.ParquetWriter(unfinished, schema) as writer:
+            for frame in self.frames():
+                text = frame.astype(dict.fromkeys(self.dims, "str"))
+                columns = [pa.array(text[name].to_list(), pa.string()).dictionary_encode() for name in self.dims]
+                arrays = [column.cast(labels) for column in columns] + [pa.array(frame[self._name].to_numpy())]
+                writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
+        return target
+
+    @property
+    def _name(self) -> str:
+        return self.cube.term
+
+    def _attributes(self) -> dict[str, Any]:
+        model, cube = self.cube.model, self.cube
+        table = getattr(model, "banded", model.table)
+        once = cube.term not in {"content", "dc", "fc", "ddc", "fdc"}
+        return {
+            "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
+            "units": model.unit,
+            "term": cube.term,
+            "flow": cube.flow,
+            "approach": cube.approach if once else "",
+            "additive": "true",
+            "reference": _REFERENCE,
+            "table": table.title,
+            "table_sha256": table.checksum,
+            "year": -1 if table.year is None else table.year,
+            "tiva_version": __version__,
+            "notes": json.dumps([*table.provenance.notes, *self.notes], ensure_ascii=False),
+        }
+
+
+def origins(
+    table: IcioTable | Operators,
+    term: str = "content",
+    *,
+    by: Sequence[str] | str = ("origin", "exporter"),
+    flow: str = "exports",
+    approach: str = "source",
+    origin: Choice = None,
+    origin_sector: Choice = None,
+    origin_size: Choice = None,
+    exporter: Choice = None,
+    sector: Choice = None,
+    size: Choice = None,
+    importer: Choice = None,
+    absorber: Choice = None,
+    absorber_sector: Choice = None,
+    satellite: FloatArray | None = None,
+    groups: Groups = None,
+) -> Origins:
+    """Select value added by where it comes from, who exports it to whom, and who finally absorbs it.
+
+    Parameters
+    ----------
+    table
+        A table, a table split by firm size, or a model of either.
+    term
+        ``"content"`` everything in the flow; ``"dc"``, ``"fc"`` of the exporter and of others; ``"va"`` counted once
+        at the exporter's border, of that ``"dva"`` and ``"fva"``; ``"ddc"``, ``"fdc"`` what is counted again;
+        ``"vax"``, ``"ref"`` the ``"dva"`` absorbed abroad and at home.
+    by
+        Dimensions to keep, of :data:`DIMS`; the others are added up over their selection. Breakdown by exporting
+        sector is ``sector``, by sector of origin ``origin_sector``.
+    flow
+        ``"exports"``; or ``"final_demand"``: value added in final goods, where ``exporter`` and ``sector`` are the
+        country and sector that complete the good (its use at home included) and there is no importer.
+    approach
+        ``"source"`` or ``"sink"``.
+    origin, origin_sector, origin_size
+        Where value added is made.
+    exporter, sector, size, importer
+        The flows that carry it. Value added in the imports of a country is ``importer=...`` with ``by`` origin.
+    absorber, absorber_sector
+        The country that finally absorbs it, and the sector of the final good.
+    satellite
+        Shape (n,): takes the place of value added.
+    groups
+        Countries that act as one, as in :func:`tiva.decompose`.
+
+    Returns
+    -------
+    Origins
+        Computed by ``.to_xarray()``, or in blocks by ``.frames()`` and ``.to_parquet(path)``.
+
+    Raises
+    ------
+    UnknownLabelError
+        A dimension, country, sector or band that does not exist.
+    UnsupportedCombinationError
+        A term that the approach or the flow does not define.
+    UsageError
+        A selection that is empty, or too large for one array.
+    """
+    model = as_model(table, satellite=satellite, groups=groups)
+    kept = (by,) if isinstance(by, str) else tuple(by)
+    known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
+    _known("dimension", kept, known)
+    choices = dict(
+        zip(
+            DIMS,
+            (origin, origin_sector, origin_size, exporter, sector, size, importer, absorber, absorber_sector),
+            strict=True,
+        )
+    )
+    _known("dimension", [name for name, choice in choices.items() if choice is not None], known)
+    notes: list[str] = []
+    cells = {name: _members(model, name, choice, name in kept, notes) for name, choice in choices.items()}
+    _refuse_own_partner(cells["exporter"], cells["importer"])
+    cube = OriginCube(
+        model,
+        origins=rows_by(model, cells["origin"], cells["origin_sector"], cells["origin_size"]),
+        exporters=rows_by(model, cells["exporter"], cells["sector"], cells["size"]),
+        importers=cells["importer"],
+        absorbers=cells["absorber"],
+        products=cells["absorber_sector"],
+        term=term,
+        approach=approach,
+        flow=flow,
+    )
+    return Origins(cube, tuple(dict.fromkeys(notes)))
+
+
+def _known(kind: str, names: Sequence[str], known: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in known:
+            raise UnknownLabelError(kind, name, known)
+
+
+def _members(model: Operators, dim: str, choice: Choice, kept: bool, notes: list[str]) -> Members:
+    kind, every = _kind(model, dim)
+    chosen: dict[str, tuple[str, ...]] = {}
+    if choice is None:
+        chosen = {label: (label,) for label in every}
+    elif isinstance(choice, Mapping):
+        for name, members in choice.items():
+            chosen[name], said = _labels(kind, members, model, every)
+            notes.extend(said)
+    else:
+        labels, said = _labels(kind, choice, model, every)
+        notes.extend(said)
+        chosen = {label: (label,) for label in labels}
+    if not chosen:
+        raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
+    positions = {name: np.array([every.index(label) for label in labels]) for name, labels in chosen.items()}
+    if kept:
+        return Members((dim,), (tuple(positions),), tuple(positions.values()))
+    together = np.concatenate(list(positions.values()))
+    if len(np.unique(together)) < len(together):
+        raise GroupError(
+            explain(
+                f"groups of {dim} overlap, and {dim} is added up",
+                got=", ".join(positions),
+                do=f"keep {dim} in by, or choose groups without common members",
+            )
+        )
+    return Members((), (), (together,))
+
+
+def _kind(model: Operators, dim: str) -> tuple[str, tuple[str, ...]]:
+    if dim.endswith("sector"):
+        return "sector", model.sectors
+    if dim.endswith("size"):
+        return "size", model.bands or ("all",)
+    return dim, model.countries
+
+
+def _labels(
+    kind: str, choice: str | Sequence[str], model: Operators, every: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    if kind == "size":
+        items = (choice,) if isinstance(choice, str) else tuple(choice)
+        _known("size", items, every)
+        return tuple(dict.fromkeys(items)), ()
+    return select_labels(kind, choice, model)
+
+
+def _refuse_own_partner(exporters: Members, importers: Members) -> None:
+    sets = [np.unique(np.concatenate(axis.positions)) for axis in (exporters, importers)]
+    if len(sets[0]) == 1 and np.array_equal(sets[0], sets[1]):
+        raise UsageError(
+            explain("exporter and importer are the same country", expected="two countries: no export goes home")
+        )
