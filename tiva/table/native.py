@@ -138,6 +138,8 @@ def is_native(head: bytes) -> bool:
 def load(path: str | Path) -> IcioTable:
     """Read a table written by :func:`save`.
 
+    A file written without compression is mapped into memory: its cells are read from disk as they are used.
+
     Raises
     ------
     ReaderError
@@ -158,7 +160,7 @@ def load(path: str | Path) -> IcioTable:
                     ),
                     path=path,
                 )
-            table = _table(file)
+            table = _table(file, path)
             checksum = str(file.attrs["checksum"])
     except ReaderError:
         raise
@@ -180,7 +182,16 @@ def load(path: str | Path) -> IcioTable:
     return table
 
 
-def _table(file: Any) -> IcioTable:
+def _cells(file: Any, name: str, path: Path) -> Any:
+    """Return a variable's values: mapped from the file, not copied, where it is stored in one uncompressed piece."""
+    stored = file[name]
+    offset = stored._h5ds.id.get_offset()
+    if stored.chunks is None and offset is not None and stored.dtype == np.dtype("<f8"):
+        return np.asarray(np.memmap(path, dtype="<f8", mode="r", offset=offset, shape=stored.shape))
+    return stored[...]
+
+
+def _table(file: Any, path: Path) -> IcioTable:
     labels = json.loads(file.attrs["labels"])
     others = {}
     for name in labels["other_inputs"]:
@@ -193,8 +204,8 @@ def _table(file: Any) -> IcioTable:
     year = int(file.attrs["year"])
     published = str(file.attrs["value_added_kind"]) == "published"
     table = IcioTable.from_arrays(
-        file["intermediate"][...],
-        file["final_demand"][...],
+        _cells(file, "intermediate", path),
+        _cells(file, "final_demand", path),
         countries=labels["areas"],
         sectors=labels["sectors"],
         final_demand_categories=labels["final_demand_categories"],
