@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,7 @@ def save(table: IcioTable, path: str | Path, *, compressed: bool = True) -> Path
                 _write(file, f"other_input_final:{name}", ("absorber", "category"), other.final, pack)
         for key, value in _attributes(table).items():
             file.attrs[key] = value
+        file.attrs["crc32"] = _crc32(table)
         file.attrs["labels"] = json.dumps(
             {
                 "areas": table.areas,
@@ -162,6 +164,9 @@ def load(path: str | Path) -> IcioTable:
                 )
             table = _table(file, path)
             checksum = str(file.attrs["checksum"])
+            if _crc32(table) == file.attrs.get("crc32"):
+                # The digest of what was written, which this is: no need to make it again, it takes longer than reading.
+                table.__dict__["checksum"] = checksum
     except ReaderError:
         raise
     except (OSError, KeyError, ValueError, RuntimeError) as error:
@@ -180,6 +185,18 @@ def load(path: str | Path) -> IcioTable:
             path=path,
         )
     return table
+
+
+def _crc32(table: IcioTable) -> int:
+    """Check sum of labels and numbers against damage on disk, several times faster than the table's digest."""
+    arrays = [table.intermediate, table.final_demand, table.value_added, table.output]
+    for other in table.other_inputs.values():
+        arrays += [other.intermediate] if other.final is None else [other.intermediate, other.final]
+    labels = (table.areas, table.area_countries, table.sectors, table.final_demand_categories, tuple(table.other_inputs))
+    value = zlib.crc32(repr((labels, table.unit, table.currency, table.year)).encode())
+    for array in arrays:
+        value = zlib.crc32(np.ascontiguousarray(array).data, value)
+    return value
 
 
 def _cells(file: Any, name: str, path: Path) -> Any:
