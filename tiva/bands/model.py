@@ -19,7 +19,7 @@ from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ class BandedModel:
     ) -> None:
         self.banded = banded
         self.table = banded.source
-        self.unit = banded.unit if satellite is None else (satellite_unit or "unit of the satellite")
+        self.carries_satellite = satellite is not None
+        self.unit = unit_of(banded.unit, satellite, satellite_unit)
         self.groups = dict(groups or {})
         self.countries, self._block_of_country = assign("country", banded.countries, self.groups)
         self.sectors = banded.sectors
@@ -162,7 +163,9 @@ class BandedModel:
 
     @cached_property
     def other_inputs(self) -> FloatArray:
-        """Shape (R,): taxes, margins and adjustments per unit of output, split like output."""
+        """Shape (R,): taxes, margins and adjustments per unit of output, split like output; zero beside a satellite."""
+        if self.carries_satellite:
+            return np.zeros_like(self.output)
         total = np.zeros(self.table.n)
         for other in self.table.other_inputs.values():
             total += other.intermediate

@@ -17,7 +17,7 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ class LeontiefModel:
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
         self.table = table
-        self.unit = table.unit if satellite is None else (satellite_unit or "unit of the satellite")
+        self.carries_satellite = satellite is not None
+        self.unit = unit_of(table.unit, satellite, satellite_unit)
         self.countries, block_of_country = assign("country", table.countries, groups or {})
         self.sectors = table.sectors
         self.bands: tuple[str, ...] = ()
@@ -125,8 +126,10 @@ class LeontiefModel:
 
     @cached_property
     def other_inputs(self) -> FloatArray:
-        """Shape (R,): taxes, margins and adjustments per unit of output."""
+        """Shape (R,): taxes, margins and adjustments per unit of output; zero beside a satellite."""
         total = np.zeros(self.table.n)
+        if self.carries_satellite:
+            return total
         for other in self.table.other_inputs.values():
             total += other.intermediate
         return self._ordered(total) * self.inverse_output
