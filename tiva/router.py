@@ -12,9 +12,9 @@ from tiva.terms import Method, find_method
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import ArrayLike
 
     from tiva.decompositions.carrier import Terms
-    from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
@@ -37,7 +37,7 @@ def decompose(
     exporter: Selection = None,
     importer: Selection = None,
     sector: Selection = None,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> xr.Dataset:
     """Decompose gross exports (or imports) of all countries at once.
@@ -53,7 +53,9 @@ def decompose(
     approach
         ``"source"`` (value added where it first crosses the border) or ``"sink"`` (where it last does).
     perimeter
-        Flows whose border counts, for the perspective ``"self"``.
+        Flows whose border counts. For the perspective ``"self"``: ``"sectexp"``, ``"bilateral"``, ``"sectbil"``, or
+        ``"group"``, the exports of the chosen ``sector``s to the chosen ``importer``s together; for the perspective
+        ``"importer"``: ``"importer"`` or ``"sectimp"``.
     level
         ``"country"``, ``"sector"``, ``"bilateral"`` or ``"sector-bilateral"``.
     detail
@@ -62,7 +64,8 @@ def decompose(
         Labels or group expressions (``"MEX"``, ``["MEX", "BRA"]``, ``"MERCOSUR|MEX"``, ``"WLD-USA"``), selected from
         the result one by one; all when left out.
     satellite
-        Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions).
+        Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions), or a
+        :class:`tiva.Satellite`. The terms then sum to ``content``, its content in the gross flow.
     groups
         Countries that act as one, their trade with each other being domestic: ``"NAFTA"``, ``["EU27", "NAFTA"]``, or
         label -> members. To add up results of members instead, see ``result.tiva.sum_groups``.
@@ -123,7 +126,7 @@ def decompose(
 def as_model(
     table: IcioTable | Operators | Any,
     *,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> Operators:
     """Return the operators of a table, of a table split by firm size, or the model itself.

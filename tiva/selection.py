@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva._version import __version__
 from tiva.decompositions.origin import Members, OriginCube, rows_by
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
@@ -145,6 +145,7 @@ class Origins:
         table = getattr(model, "banded", model.table)
         once = cube.term not in {"content", "dc", "fc", "ddc", "fdc"}
         return {
+            "title": f"{cube.term} in {cube.flow.replace('_', ' ')} by origin or absorber, {table.title}",
             "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
             "units": model.unit,
             "term": cube.term,
@@ -176,7 +177,7 @@ def origins(
     importer: Choice = None,
     absorber: Choice = None,
     absorber_sector: Choice = None,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> Origins:
     """Select value added by where it comes from, who exports it to whom, and who finally absorbs it.

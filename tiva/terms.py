@@ -122,7 +122,8 @@ class Question:
 
     def call(self) -> str:
         """Return the command that answers it."""
-        shown = ("method", "perspective", "approach") + (("perimeter",) if self.perspective == "self" else ())
+        narrow = self.perspective in {"self", "importer"}
+        shown = ("method", "perspective", "approach", *(("perimeter",) if narrow else ()))
         options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
         return " ".join(["tiva decompose", *options, f"--level {self.level}"])
 

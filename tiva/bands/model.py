@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.bands.domestic import HomeNetwork
 from tiva.bands.expand import domestic_flows
@@ -71,7 +72,7 @@ class BandedModel:
         self,
         banded: BandedTable,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
@@ -109,7 +110,7 @@ class BandedModel:
         self._country: IntArray = country[self._order]
         self._country_order: IntArray = np.array(list(dict.fromkeys(self._country.tolist())), dtype=np.int64)
 
-    def _primary_input(self, satellite: FloatArray | None) -> FloatArray:
+    def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.banded.value_added
         values = np.asarray(satellite, dtype=np.float64)

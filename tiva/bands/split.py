@@ -188,7 +188,7 @@ class BandedTable:
     def model(
         self,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> BandedModel:

@@ -39,15 +39,21 @@ def register(app: App) -> None:
 def terms(
     *,
     method: str | None = None,
+    tool: str | None = None,
+    find: str | None = None,
     json: Annotated[bool, _SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
-    """List the terms with their formulas, and the combinations of options that are supported.
+    """List the terms with their formulas, the combinations of options, and the names that other tools use.
 
     Parameters
     ----------
     method
         Only this method.
+    tool
+        Only the dictionary of this tool: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes or oecd.
+    find
+        Only the rows of the dictionary with this name, ours or that of a tool, such as DVA_INTrex.
     json
         JSON instead of text.
     common
@@ -57,6 +63,9 @@ def terms(
     from tiva.terms import terms as every
 
     rows = _methods(method)
+    if tool is not None or find is not None:
+        _dictionary(tool, find, method, json=json)
+        return
     codes = list(dict.fromkeys(code for row in rows for code in (*row.terms, *row.detail_terms, *row.partition)))
     shown = [term(code, method) for code in codes] if method is not None else list(every())
     if json:
@@ -71,6 +80,27 @@ def terms(
         emit(f"    {row.title}")
         parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
         emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
+    emit("\nnames of other tools:")
+    _dictionary(None, None, method, json=False)
+
+
+def _dictionary(tool: str | None, find: str | None, method: str | None, *, json: bool) -> None:
+    from tiva.vocabulary import TOOLS, lookup, vocabulary
+
+    if tool is not None and tool not in TOOLS:
+        raise UnknownLabelError("tool", tool, tuple(TOOLS))
+    entries = vocabulary() if find is None else lookup(find, tool)
+    chosen = [e for e in entries if tool in {None, e.tool} and method in {None, e.method}]
+    if json:
+        emit_json([asdict(entry) for entry in chosen])
+        return
+    head = ("tool", "its name", "ours", "method", "perspective", "approach", "remark")
+    cells = [
+        (e.tool, e.name, e.expression, e.method, e.perspective, e.approach,
+         "; ".join(part for part in (f"{e.level} only" if e.level else "", e.remark) if part))
+        for e in chosen
+    ]  # fmt: skip
+    emit(aligned(head, cells))
 
 
 def cite(

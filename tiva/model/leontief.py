@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.errors import ShapeError, explain
 from tiva.kernels import bilateral
@@ -60,7 +61,7 @@ class LeontiefModel:
         self,
         table: IcioTable,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
@@ -83,7 +84,7 @@ class LeontiefModel:
         self._block_of_country = block_of_country
         self._primary = self._primary_input(satellite)
 
-    def _primary_input(self, satellite: FloatArray | None) -> FloatArray:
+    def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.table.value_added
         values = np.asarray(satellite, dtype=np.float64)

@@ -104,7 +104,7 @@ def _content(model: Operators, gross_flow: FloatArray, axes: tuple[str, ...]) ->
     """Return the satellite of all origins in a gross flow (exports, imports or output), shape as the flow."""
     unit = model.value_added_by_origin.sum(axis=0)
     if axes[0] == "row":
-        return unit.reshape(-1, *(1,) * (gross_flow.ndim - 1)) * gross_flow
+        return np.asarray(unit.reshape(-1, *(1,) * (gross_flow.ndim - 1)) * gross_flow)
     blocks, sectors = len(model.countries), len(model.sectors)
     cells = np.zeros((blocks, sectors, blocks))
     np.add.at(cells, (model.row_country, model.row_sector), unit[:, None] * model.exports)
@@ -193,6 +193,8 @@ def _dataset_attributes(
 ) -> dict[str, Any]:
     table = getattr(model, "banded", model.table)
     notes = [*table.provenance.notes, *terms.notes, *_zero_output_note(model)]
+    if model.carries_satellite:
+        notes.append(f"a satellite ({model.unit}) takes the place of value added; the terms sum to its content")
     attributes: dict[str, Any] = {
         "title": f"{method.title}, {table.title}",
         "method": method.method,
