@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import ConcordanceError, UnknownLabelError, UsageError, explain
+from tiva.errors import ConcordanceError, GroupError, UnknownLabelError, UsageError, explain
 from tiva.terms import Method, find_method
 
 if TYPE_CHECKING:
@@ -184,10 +184,21 @@ def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tu
         if item in known:
             labels.append(item)
             continue
+        if kind != "sector" and item in model.table.countries:
+            raise GroupError(_in_a_group(kind, item, model))
         found, said = _group(kind, item, known, model.table.year)
         labels.extend(found)
         notes.extend(said)
     return tuple(dict.fromkeys(labels)), tuple(notes)
+
+
+def _in_a_group(kind: str, country: str, model: Operators) -> str:
+    groups = [label for label in model.countries if label not in model.table.countries]
+    return explain(
+        f"{kind} {country!r} is part of a group that acts as one country here",
+        got=f"groups {', '.join(groups)}",
+        do="select the group, or leave the country out of it",
+    )
 
 
 def _group(

@@ -148,6 +148,7 @@ class Origins:
             "title": f"{cube.term} in {cube.flow.replace('_', ' ')} by origin or absorber, {table.title}",
             "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
             "units": model.unit,
+            "method": "origins",
             "term": cube.term,
             "flow": cube.flow,
             "approach": cube.approach if once else "",
@@ -157,6 +158,8 @@ class Origins:
             "table_sha256": table.checksum,
             "year": -1 if table.year is None else table.year,
             "tiva_version": __version__,
+            "table_citation": table.provenance.citation,
+            "provenance": json.dumps(table.provenance.to_dict(), ensure_ascii=False),
             "notes": json.dumps([*table.provenance.notes, *self.notes], ensure_ascii=False),
         }
 

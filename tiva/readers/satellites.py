@@ -201,6 +201,8 @@ def _read(path: Path, member: str | None) -> tuple[pd.DataFrame, Provenance]:
     with Source(path) as source:
         books = workbooks(source)
         candidates = [n for n in source.names() if n in books or _has_columns(header(source, n))]
+        if len(source.names()) == 1:
+            candidates = list(source.names())  # so that the message says which columns are missing
         name = choose_member(source, candidates, year=None, member=member)
         if name in books:
             frame, origin, edition = _accounts(source, name), "WIOD socio-economic accounts", ""

@@ -95,8 +95,8 @@ def _add_discrepancy(
     gross = float(np.abs(gross_flow).sum())
     if axes[0] == "row":
         gap = gap[model.output != 0]
-    elif axes[:2] == ("exporter", "sector"):
-        gap = gap[_produced(model) != 0]
+    elif "origin" not in axes and not model.carries_satellite:
+        gap = gap - _on_axes(model, np.where(model.output[:, None] != 0, 0.0, model.exports), axes)
     return float(np.abs(gap).sum() / gross) if gross else 0.0
 
 
@@ -105,20 +105,18 @@ def _content(model: Operators, gross_flow: FloatArray, axes: tuple[str, ...]) ->
     unit = model.value_added_by_origin.sum(axis=0)
     if axes[0] == "row":
         return np.asarray(unit.reshape(-1, *(1,) * (gross_flow.ndim - 1)) * gross_flow)
+    return _on_axes(model, unit[:, None] * model.exports, axes)
+
+
+def _on_axes(model: Operators, flows: FloatArray, axes: tuple[str, ...]) -> FloatArray:
+    """Sum flows by row and importer, (R, G), to some of the axes exporter, sector and importer, in their order."""
     blocks, sectors = len(model.countries), len(model.sectors)
     cells = np.zeros((blocks, sectors, blocks))
-    np.add.at(cells, (model.row_country, model.row_sector), unit[:, None] * model.exports)
+    np.add.at(cells, (model.row_country, model.row_sector), flows)
     every = ("exporter", "sector", "importer")
     kept = [every.index(axis) for axis in axes]
     summed = cells.sum(axis=tuple(i for i in range(len(every)) if i not in kept))
     return np.transpose(summed, np.argsort(np.argsort(kept)))
-
-
-def _produced(model: Operators) -> FloatArray:
-    """Output by exporter and sector, (G, N)."""
-    cells = np.zeros((len(model.countries), len(model.sectors)))
-    np.add.at(cells, (model.row_country, model.row_sector), model.output)
-    return cells
 
 
 def _spread(model: Operators, values: FloatArray, axes: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:
