@@ -25,6 +25,7 @@ PUBLIC = {
     "model_interval",
     "open_results",
     "open",
+    "origins",
     "from_pymrio",
     "prepare_margins",
     "read",

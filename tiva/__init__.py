@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from tiva._version import __version__
 
 if TYPE_CHECKING:
-    from tiva.batch.results import open_results
     from tiva.bands.example import example_margins
     from tiva.bands.margins import read_margins
     from tiva.bands.model import BandedModel
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable, split_by_size
     from tiva.bands.uncertainty import coupling_sensitivity, identified_set, margin_interval, model_interval
+    from tiva.batch.results import open_results
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.opening import open  # noqa: A004
@@ -71,13 +71,12 @@ __all__ = [
     "decompose",
     "example",
     "example_margins",
+    "from_pymrio",
     "identified_set",
     "margin_interval",
     "model_interval",
+    "open",
     "open_results",
-    "open",
-    "from_pymrio",
-    "open",
     "origins",
     "prepare_margins",
     "read",
