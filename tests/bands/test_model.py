@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.banded import random_shares
 from benchmarks.tables import synthetic
-from tests.bands.worlds import BruteForce, wiod_small
+from tests.bands.worlds import BruteForce, toy_shares, two_countries, wiod_small
 from tiva.bands.blocks import fit_domestic_block
 from tiva.bands.model import BandedModel
 from tiva.bands.shares import BandShares
@@ -294,3 +294,13 @@ def test_satellites() -> None:
     assert banded.model(satellite=by_row).value_added == pytest.approx(by_row / banded.output)
     with pytest.raises(ValueError, match="band row"):
         banded.model(satellite=np.ones(5))
+
+
+def test_a_country_may_get_bands_by_an_update() -> None:
+    table = two_countries()
+    model = split_by_size(table, toy_shares(table, "S")).model()
+    assert model.value_added_by_origin.shape == (2, 6)
+    assert model.absorption.shape == (6, 2)
+    updated = model.with_country_shares("N", toy_shares(table, "N", "S"))
+    assert_operators(split_by_size(table, toy_shares(table, "N", "S")), updated)
+    assert updated.value_added_by_origin.sum(axis=0) == pytest.approx(np.ones(8))
