@@ -192,7 +192,7 @@ def _crc32(table: IcioTable) -> int:
     arrays = [table.intermediate, table.final_demand, table.value_added, table.output]
     for other in table.other_inputs.values():
         arrays += [other.intermediate] if other.final is None else [other.intermediate, other.final]
-    labels = (table.areas, table.area_countries, table.sectors, table.final_demand_categories, tuple(table.other_inputs))
+    labels = (table.areas, table.area_countries, table.sectors, table.final_demand_categories, [*table.other_inputs])
     value = zlib.crc32(repr((labels, table.unit, table.currency, table.year)).encode())
     for array in arrays:
         value = zlib.crc32(np.ascontiguousarray(array).data, value)
