@@ -41,9 +41,10 @@ Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
 MODULES: tuple[str, ...] = (
     "tiva.cli.decompose",
     "tiva.cli.table",
-    "tiva.cli.catalogue",
     "tiva.cli.plot",
+    "tiva.cli.batch",
     "tiva.cli.fetch",
+    "tiva.cli.catalogue",
 )
 """Modules of commands, in the order of the help; each has ``register(app)``."""
 
