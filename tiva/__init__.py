@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from tiva.bands.prepare import prepare_margins
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable, split_by_size
+    from tiva.bands.uncertainty import coupling_sensitivity, identified_set, margin_interval, model_interval
+    from tiva.batch.results import open_results
     from tiva.examples import example
     from tiva.model.leontief import LeontiefModel
     from tiva.opening import open  # noqa: A004
     from tiva.readers.pymrio_bridge import from_pymrio, to_pymrio
     from tiva.readers.registry import read
-    from tiva.readers.writers import write
     from tiva.readers.satellites import Satellite, read_satellite
+    from tiva.readers.writers import write
     from tiva.router import decompose
     from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
@@ -35,10 +37,15 @@ _EXPORTS: dict[str, str] = {
     "IcioTable": "tiva.table.icio_table",
     "LeontiefModel": "tiva.model.leontief",
     "OtherInput": "tiva.table.icio_table",
+    "coupling_sensitivity": "tiva.bands.uncertainty",
     "Satellite": "tiva.readers.satellites",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
+    "identified_set": "tiva.bands.uncertainty",
+    "margin_interval": "tiva.bands.uncertainty",
+    "model_interval": "tiva.bands.uncertainty",
+    "open_results": "tiva.batch.results",
     "open": "tiva.opening",
     "from_pymrio": "tiva.readers.pymrio_bridge",
     "origins": "tiva.selection",
@@ -60,11 +67,16 @@ __all__ = [
     "OtherInput",
     "Satellite",
     "__version__",
+    "coupling_sensitivity",
     "decompose",
     "example",
     "example_margins",
-    "open",
     "from_pymrio",
+    "identified_set",
+    "margin_interval",
+    "model_interval",
+    "open",
+    "open_results",
     "origins",
     "prepare_margins",
     "read",

@@ -9,7 +9,7 @@ from tests.bands.toy import facts, full_rows, toy_table
 from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
-from tiva.bands.shares import MARGINS, residual_shares
+from tiva.bands.shares import MARGINS, BandShares, residual_shares
 from tiva.bands.totals import FlowTotals
 from tiva.errors import UnknownLabelError, UsageError
 
@@ -28,14 +28,15 @@ def drawn():  # type: ignore[no-untyped-def]
 
 
 def test_draws_are_possible_splits(drawn) -> None:  # type: ignore[no-untyped-def]
-    table, shares, draws = drawn
+    table, _, draws = drawn
     totals = FlowTotals.of(table)
     assert len(draws) == DRAWS
     for one in (draws.draw(0), draws.draw(DRAWS - 1)):
         found = residual_shares(one, totals)
         assert (found.domestic_inputs >= -RECONCILED).all()
         assert (found.domestic_sales >= -RECONCILED).all()
-    sums = np.add.reduceat(draws.values["exports"], shares.band_ptr[:-1], axis=1)
+    assert draws.rows.tolist() == [2, 3, 4, 5]
+    sums = np.add.reduceat(draws.values["exports"], [0, 2], axis=1)
     np.testing.assert_allclose(sums, 1.0, atol=1e-12)
     assert sum(1 for _ in draws) == DRAWS
 
@@ -43,10 +44,10 @@ def test_draws_are_possible_splits(drawn) -> None:  # type: ignore[no-untyped-de
 def test_width_follows_status(drawn) -> None:  # type: ignore[no-untyped-def]
     _, _, draws = drawn
     # observed: 2 per cent of the share; two bands that are scaled to one: relative sd of the odds is sqrt(2) x .02
-    small = draws.values["output"][:, 2]
+    small = draws.values["output"][:, 0]
     assert small.mean() == pytest.approx(0.4, abs=0.002)
     assert small.std() == pytest.approx(0.4 * 0.6 * np.sqrt(2) * 0.02, rel=WIDTH)
-    assert (draws.values["output"][:, :2] == 1.0).all()
+    assert (draws.draw(3).output[:2] == 1.0).all()
 
 
 def test_equal_seeds_give_equal_draws() -> None:
@@ -58,7 +59,9 @@ def test_equal_seeds_give_equal_draws() -> None:
         assert np.array_equal(first.values[m], again.values[m])
     assert not np.array_equal(first.values["output"], other.values["output"])
     only = draw_margins(shares, totals, 10, seed=1, countries=["N"])
-    assert np.array_equal(only.values["output"][:, 4:], np.tile(shares.output[4:], (10, 1)))
+    assert only.rows.tolist() == [0, 1, 2, 3]
+    assert np.array_equal(only.draw(4).output[4:], shares.output[4:])
+    assert len(draw_margins(BandShares.unsplit(table), totals, 3)) == 3
 
 
 def test_wide_draws_are_moved_back_and_counted() -> None:

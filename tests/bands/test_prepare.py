@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -76,6 +78,26 @@ def test_contradictory_exports_are_moved_and_named() -> None:
         prepare(rows, on_conflict="raise")
 
 
+def test_contradictions_name_file_and_line(tmp_path: Path) -> None:
+    rows = [
+        *facts("1", "output", (0.7, 0.3)),
+        *facts("1", "va", (0.3, 0.7)),
+        *facts("1", "imports_intermediate", (0.1, 0.9)),
+        *facts("2", "output", (0.7, 0.3)),
+        *facts("2", "exports", (0.0, 1.0)),
+    ]
+    path = tmp_path / "band_margins.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    margins = read_margins(path)
+    with pytest.raises(MarginError) as caught:
+        prepare_margins(toy_table(), margins, on_conflict="raise")
+    (problem,) = caught.value.problems
+    # band lar: .7 x 40 + .9 x 15 = 41.5 above .3 x 100; sector 2 is possible (5 of 15)
+    assert problem.startswith("S.1: value added plus imported inputs above output of band 'lar': 41.5 above 30 ")
+    assert "band_margins.csv line 4, band_margins.csv line 5, band_margins.csv line 6" in problem
+    assert "of output)" in problem
+
+
 def test_uncertain_output_gives_way_to_observed_exports() -> None:
     rows = facts("1", "output", (0.7, 0.3), status="assumed") + facts("1", "exports", (0.05, 0.95))
     with warnings.catch_warnings():
@@ -112,6 +134,19 @@ def test_spread_exports_stay_within_output_where_they_can() -> None:
     # small firms export nothing, large ones of sector 2 their whole output of 15 at most: 5 is possible
     assert not steps(shares, "reconcile")
     np.testing.assert_allclose(shares.exports[2:], [0.0, 1.0, 0.0, 1.0], atol=ROUNDING)
+
+
+def test_a_country_share_that_cannot_be_reached_is_said() -> None:
+    # large firms: output 15 + 15, exports of 40 at most 30 + 5 of them: 88 per cent is out of reach
+    rows = [*facts("1", "output", (0.85, 0.15)), *facts("2", "output", (0.7, 0.3))]
+    shares = prepare([*rows, *facts("_ALL", "exports", (0.12, 0.88))])
+    missed = [r for r in shares.log if "the published share is not reached" in r.message]
+    assert [(r.band, r.before) for r in missed] == [("sme", 0.12), ("lar", 0.88)]
+    assert missed[1].after <= (15.0 + 5.0) / 40.0 + RECONCILED
+    assert any("cannot be reached within the output of the bands" in s for s in steps(shares, "totals"))
+    assert not any(
+        "not reached" in r.message for r in prepare([*OUTPUT_OF_S, *facts("_ALL", "exports", (0.12, 0.88))]).log
+    )
 
 
 def test_missing_margins_follow_output_and_are_said_to() -> None:

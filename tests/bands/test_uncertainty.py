@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from tests.bands.toy import full_rows, toy_table
+from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
 from tiva.bands.split import BandedTable, split_by_size
-from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, model_interval
+from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, margin_interval, model_interval
 from tiva.errors import UnknownLabelError, UsageError
 
 PRINTED = 5e-7
@@ -100,6 +101,26 @@ def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:
     np.testing.assert_allclose(flows.sum(axis=1), network.flows.sum(axis=1), rtol=1e-6)
     np.testing.assert_allclose(flows.sum(axis=0), network.flows.sum(axis=0), rtol=1e-6)
     np.testing.assert_allclose(network._by_cell(flows), network.cells, rtol=1e-9)
+
+
+def test_margin_draws_are_valued_as_a_split_of_their_own(banded: BandedTable) -> None:
+    network = _Network.of(banded, "S", "sme", "value")
+    assert network.value_of_margins(banded.shares, banded.totals) == pytest.approx(11.508370, abs=PRINTED)
+    for shares in draw_margins(banded.shares, banded.totals, 5, seed=3, countries=["S"]):
+        other = _Network.of(split_by_size(banded.source, shares), "S", "sme", "value")
+        fast = network.value_of_margins(shares, banded.totals)
+        assert fast == pytest.approx(other.value(other.flows), rel=1e-12)
+
+
+def test_margin_interval_holds_the_estimate(banded: BandedTable) -> None:
+    found = margin_interval(banded, "S", "sme", draws=200)
+    assert found.lower < found.estimate < found.upper
+    assert found.kind == "margin Monte Carlo"
+    assert margin_interval(banded, "S", "sme", draws=5, seed=1) == margin_interval(banded, "S", "sme", draws=5, seed=1)
+    with pytest.raises(UsageError, match="without a preference"):
+        margin_interval(split_by_size(banded.source, banded.shares, theta=0.5), "S", "sme")
+    with pytest.raises(UsageError, match="out of range"):
+        margin_interval(banded, "S", "sme", level=1.0)
 
 
 def test_bad_calls_are_refused(banded: BandedTable) -> None:

@@ -70,7 +70,19 @@ def test_help_names_the_exit_codes_and_the_guide(capsys: pytest.CaptureFixture[s
     assert code == 0
     assert "Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused." in out
     assert "--perspective world" in out
-    for command in ("decompose", "check", "info", "convert", "terms", "cite", "env", "plot"):
+    for command in (
+        "decompose",
+        "check",
+        "info",
+        "convert",
+        "plot",
+        "batch",
+        "fetch",
+        "compare",
+        "terms",
+        "cite",
+        "env",
+    ):
         assert command in out
 
 

@@ -8,7 +8,9 @@ import pytest
 import tiva
 from tests.readers.support import assert_parsed, edited, expected, fixture, zipped
 from tiva.errors import BalanceWarning, ReaderError, UnknownLabelError
+from tiva.readers._text import read_matrix
 from tiva.readers.oecd import TAXES
+from tiva.readers.source import Source
 
 SMALL = "icio2023_2020_SML.csv"
 EXTENDED = "icio2025_2022_EXT.csv"
@@ -229,3 +231,42 @@ def test_crlf_quotes_and_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
     path = tmp_path / "ICIO2016_2011.csv"
     path.write_bytes(("\ufeff" + text).encode())
     assert tiva.read(path).checksum == want.checksum
+
+
+def test_a_header_far_wider_than_the_lines_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    labels = ",".join(f"A{i:05d}_X" for i in range(100_000))
+    path = tmp_path / "wide.csv"
+    path.write_text(f"V1,{labels},AUS_HFCE,OUT\n" + "AUS_X,1\n" * 10)
+    with pytest.raises(ReaderError, match=r"line 2: too few cells\n  got: 1 after the label\n  expected: 100002"):
+        tiva.read(path, layout="oecd", member="wide.csv")
+
+
+def test_a_layout_named_for_other_content_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("a,b_c,d_e\nb_c,1,2\nd_e,3,4\n")
+    with pytest.raises(ReaderError, match="not those of an ICIO edition"):
+        tiva.read(path, layout="oecd", member="t.csv")
+
+
+def test_more_rows_than_columns(tmp_path: Path) -> None:
+    path = edited(SMALL, tmp_path, lambda t: t + "XX" + ",0" * 25 + "\n" + "\n" * 400)
+    with pytest.raises(ReaderError, match="unknown XX"):
+        tiva.read(path)
+
+
+@pytest.mark.parametrize("name", [*EDITIONS, EXTENDED])
+def test_compiled_parser_and_small_blocks_give_the_same_table(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    want = tiva.read(fixture(name)).checksum
+    monkeypatch.setattr("tiva.readers._text.COMPILED_FROM", 0)
+    monkeypatch.setattr("tiva.readers._text.BLOCK", 100)
+    assert tiva.read(fixture(name)).checksum == want
+
+
+def test_cells_are_read_to_the_last_bit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = ["0.1", "1e-7", "123456.789012345678901", '"2.5"', "-0.00001", "+3", "9007199254740993", "12.", ".5"]
+    monkeypatch.setattr("tiva.readers._text.COMPILED_FROM", 0)
+    path = tmp_path / "t.csv"
+    path.write_text(f"V1,{','.join(f'C{k}' for k in range(len(cells)))}\nx,{','.join(cells)}\n")
+    with Source(path) as source:
+        matrix = read_matrix(source, "t.csv")
+    assert matrix.left[0].tolist() == [float(c.strip('"')) for c in cells]

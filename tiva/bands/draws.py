@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tiva.bands.reconcile import FEASIBLE, CellMargins, CellTotals, reconcile_cell, standard_errors
 from tiva.bands.shares import MARGINS, BandShares
@@ -28,8 +27,10 @@ class MarginDraws:
     ----------
     shares
         The margins drawn around.
+    rows
+        Shape (M,): the rows that vary; all others keep their shares.
     values
-        Margin -> shape (D, R), D draws of the R rows; every country-sector sums to one in every draw.
+        Margin -> shape (D, M), D draws; every country-sector sums to one in every draw.
     seed
         Seed of the generator.
     reconciled
@@ -37,6 +38,7 @@ class MarginDraws:
     """
 
     shares: BandShares
+    rows: IntArray
     values: dict[str, FloatArray]
     seed: int
     reconciled: IntArray
@@ -47,7 +49,10 @@ class MarginDraws:
 
     def draw(self, number: int) -> BandShares:
         """Return one draw as shares."""
-        return self.shares.replace(**{m: self.values[m][number] for m in MARGINS})
+        full = {m: self.shares.margin(m).copy() for m in MARGINS}
+        for m in MARGINS:
+            full[m][self.rows] = self.values[m][number]
+        return self.shares.replace(**full)
 
     def __iter__(self) -> Iterator[BandShares]:
         """Yield the draws in order."""
@@ -99,27 +104,32 @@ def draw_margins(
         if name not in shares.countries:
             raise UnknownLabelError("country", name, shares.countries)
     wanted = [g for g, c in enumerate(shares.countries) if countries is None or c in countries]
-    moving = np.isin(shares.row_country, wanted) & (shares.row_band >= 0)
+    rows = np.flatnonzero(np.isin(shares.row_country, wanted) & (shares.row_band >= 0))
+    cell = shares.row_table_row[rows]
+    start = np.flatnonzero(np.diff(cell, prepend=-1))
+    local = np.cumsum(np.diff(cell, prepend=-1) != 0) - 1
     rng = np.random.default_rng(seed)
-    start = shares.band_ptr[:-1]
-    errors = {m: standard_errors(shares.margin(m), shares.status[m], shares.standard_error[m]) for m in MARGINS}
-    values = {m: _perturbed(rng, shares.margin(m), errors[m], moving, draws) for m in MARGINS}
-    for m in MARGINS:
-        scale = np.add.reduceat(values[m], start, axis=1)[:, shares.row_table_row]
-        values[m][:, moving] /= scale[:, moving]
+    errors = {m: _errors(shares, m, rows) for m in MARGINS}
+    values = {m: _perturbed(rng, shares.margin(m)[rows], errors[m], draws) for m in MARGINS}
+    if len(rows):
+        for m in MARGINS:
+            values[m] /= np.add.reduceat(values[m], start, axis=1)[:, local]
     follow = {"exports": totals.no_domestic_sales, "value_added": totals.no_domestic_inputs}
     follow["imports"] = totals.no_domestic_inputs
     for m, cells in follow.items():
-        rows = moving & cells[shares.row_table_row]
-        values[m][:, rows] = values["output"][:, rows]
-    reconciled = _move_back(shares, totals, values, errors, moving)
-    return MarginDraws(shares, values, seed, reconciled)
+        values[m][:, cells[cell]] = values["output"][:, cells[cell]]
+    reconciled = _move_back(totals, cell, start, values, errors)
+    return MarginDraws(shares, rows, values, seed, reconciled)
 
 
-def _perturbed(
-    rng: np.random.Generator, share: FloatArray, error: FloatArray, moving: NDArray[np.bool_], draws: int
-) -> FloatArray:
-    relative = np.divide(error, share, out=np.zeros_like(share), where=(share > 0.0) & moving)
+def _errors(shares: BandShares, margin: str, rows: IntArray) -> FloatArray:
+    return standard_errors(
+        shares.margin(margin)[rows], shares.status[margin][rows], shares.standard_error[margin][rows]
+    )
+
+
+def _perturbed(rng: np.random.Generator, share: FloatArray, error: FloatArray, draws: int) -> FloatArray:
+    relative = np.divide(error, share, out=np.zeros_like(share), where=share > 0.0)
     sigma = np.sqrt(np.log1p(relative**2))
     noise = rng.standard_normal((draws, len(share)))
     result: FloatArray = share * np.exp(sigma * noise - 0.5 * sigma**2)
@@ -127,25 +137,27 @@ def _perturbed(
 
 
 def _move_back(
-    shares: BandShares,
     totals: FlowTotals,
+    cell: IntArray,
+    start: IntArray,
     values: dict[str, FloatArray],
     errors: dict[str, FloatArray],
-    moving: NDArray[np.bool_],
 ) -> IntArray:
     """Reconcile, in place, the country-sectors of those draws that break a bound; return how many, per draw."""
-    row = shares.row_table_row
-    x = totals.output[row]
-    exported = np.where(totals.no_domestic_sales, 0.0, totals.exports)[row] * values["exports"]
+    draws = len(values["output"])
+    if not len(cell):
+        return np.zeros(draws, dtype=np.int64)
+    x = totals.output[cell]
+    exported = np.where(totals.no_domestic_sales, 0.0, totals.exports)[cell] * values["exports"]
     broken = exported > values["output"] * x + FEASIBLE * x
-    paid = values["value_added"] * totals.value_added[row] + values["imports"] * totals.imports[row]
-    broken |= paid > values["output"] * (x - totals.other_inputs[row]) + FEASIBLE * x
-    business = values["domestic_intermediate"] * totals.domestic_intermediate[row]
+    paid = values["value_added"] * totals.value_added[cell] + values["imports"] * totals.imports[cell]
+    broken |= paid > values["output"] * (x - totals.other_inputs[cell]) + FEASIBLE * x
+    business = values["domestic_intermediate"] * totals.domestic_intermediate[cell]
     broken |= np.nan_to_num(business) > values["output"] * x - exported + FEASIBLE * x
-    cells = np.logical_or.reduceat(broken & moving, shares.band_ptr[:-1], axis=1)
-    for d, i in np.argwhere(cells):
-        own = slice(int(shares.band_ptr[i]), int(shares.band_ptr[i + 1]))
-        _reconcile_draw(own, values, errors, totals, int(d), int(i))
+    cells = np.logical_or.reduceat(broken, start, axis=1)
+    ends = np.append(start, len(cell))
+    for d, k in np.argwhere(cells):
+        _reconcile_draw(slice(int(ends[k]), int(ends[k + 1])), values, errors, totals, int(d), int(cell[start[k]]))
     counts: IntArray = cells.sum(axis=1).astype(np.int64)
     return counts
 

@@ -12,6 +12,7 @@ from tiva.bands.margins import EXACT_SUM
 from tiva.bands.reconcile import CellMargins, CellTotals, Reconciled, reconcile_cell, standard_errors, violations
 from tiva.bands.shares import MARGINS, BandShares, LogRecord, Status
 from tiva.bands.totals import FlowTotals
+from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ FIELD = {"domestic_intermediate": "business"}
 
 NOTABLE = 0.005
 """An observed or derived margin moved by more, as share of the country-sector's output, is worth a warning."""
+
+MISSED_SHARE = 5e-4
+"""A published share of a country or group that is missed by more (half of the last digit usually printed) is logged."""
 
 EDGES = {
     "no_domestic_sales": (("exports",), "nothing is sold at home: exports follow output"),
@@ -71,7 +75,41 @@ def finish(
             _apply_edges(cell, totals, i, area, sector, log)
             conflicts += _reconcile(cell, w, totals, i, area, sector, log)
             rows.append(cell.without_empty_bands(area, sector, w.scheme.labels, log))
-    return _assemble(table, rows, by_country, log), conflicts
+    shares = _assemble(table, rows, by_country, log)
+    missed = [record for w in work for record in _missed(shares, totals, w)]
+    return shares.replace(log=(*shares.log, *missed)), conflicts
+
+
+def _missed(shares: BandShares, totals: FlowTotals, work: CountryWork) -> list[LogRecord]:
+    """Return a record for every published share of a country or group that the result does not have."""
+    flows = {
+        "output": totals.output, "value_added": totals.value_added, "imports": totals.imports,
+        "exports": totals.exports, "domestic_intermediate": totals.domestic_intermediate,
+    }  # fmt: skip
+    row = shares.row_table_row
+    mine = (shares.row_country == shares.countries.index(work.country)) & (shares.row_band >= 0)
+    records = []
+    for margin, flow in flows.items():
+        for members, found in work.groups[margin]:
+            inside = mine & np.isin(row % len(shares.sectors), members)
+            parts = np.bincount(
+                shares.row_band[inside],
+                weights=np.nan_to_num(shares.margin(margin)[inside]) * flow[row[inside]],
+                minlength=len(found.share),
+            )
+            if parts.sum() <= 0.0:
+                continue
+            reached = parts / parts.sum()
+            names = listing((work.sectors[i] for i in members), limit=len(work.sectors))
+            records += [
+                LogRecord(
+                    "totals", work.country, "", f"the published share is not reached: {names}", band=band,
+                    variable=margin, before=float(wanted), after=float(got), source=listing(found.where),
+                )
+                for band, wanted, got in zip(work.scheme.labels, found.share, reached, strict=True)
+                if abs(got - wanted) > MISSED_SHARE
+            ]  # fmt: skip
+    return records
 
 
 @dataclass(slots=True, eq=False)

@@ -13,6 +13,7 @@ from tiva.bands.expand import domestic_flows
 from tiva.bands.local import LocalNetwork
 from tiva.bands.preference import preference_scores
 from tiva.bands.rows import country_of_rows
+from tiva.bands.shares import MARGINS
 from tiva.bands.trade import FactoredTrade, TradeFlows, TradeSystem, UpdatedTrade
 from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
@@ -24,9 +25,6 @@ from tiva.table.aggregation import assign
 if TYPE_CHECKING:
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable
-
-_SAME = 1e-12
-"""Propagation blocks (of order one) that differ by less are the same margins computed twice."""
 
 
 class BandedModel:
@@ -86,6 +84,7 @@ class BandedModel:
         self.bands = banded.bands
         self._order_rows()
         self._satellite = satellite
+        self._before: tuple[BandedModel, UpdatedTrade] | None = None
         self._primary = self._primary_input(satellite)
 
     def _order_rows(self) -> None:
@@ -299,8 +298,17 @@ class BandedModel:
     @cached_property
     def _imports_by_origin(self) -> FloatArray:
         """Shape (G, n): V_t L_t E Q, value added of each origin per unit of imported inputs of each sector."""
+        if self._before is not None and "_imports_by_origin" in self._before[0].__dict__:
+            return self._updated_imports_by_origin(*self._before)
         sold = collapse_columns(self.export_share, self.start, self._local_content)
         return self.trade_system.solve_transpose(self.local.between.apply_transpose(sold))
+
+    def _updated_imports_by_origin(self, before: BandedModel, system: UpdatedTrade) -> FloatArray:
+        """Update those of the model before: only the row of the changed block is solved anew."""
+        updated = system.update_left(before._imports_by_origin)
+        sold = collapse_columns(self.export_share, self.start, self._local_content[system.block])
+        updated[system.block] = system.solve_transpose(self.local.between.apply_transpose(sold))
+        return updated
 
     @cached_property
     def absorption(self) -> FloatArray:
@@ -321,6 +329,11 @@ class BandedModel:
     @cached_property
     def _sales_absorbed(self) -> FloatArray:
         """Shape (n, G): Q M L Y, exports of inputs for each block's final demand."""
+        if self._before is not None and "_sales_absorbed" in self._before[0].__dict__:
+            before, system = self._before
+            a, b = self.local.between.spans[system.block]
+            change = (self._needs_absorbed - before._needs_absorbed)[a:b]
+            return system.update_sales(before._sales_absorbed, change)
         return self.local.between.apply(self.trade_system.solve(self._needs_absorbed))
 
     def local_inverse(self, right: FloatArray) -> FloatArray:
@@ -523,34 +536,32 @@ class BandedModel:
         """
         if country not in self.banded.countries:
             raise UnknownLabelError("country", country, self.banded.countries)
+        _refuse_other_changes(self.banded.shares, shares, country)
         unit = None if self._satellite is None else self.unit
         changed = BandedModel(
             self.banded.with_shares(shares), satellite=self._satellite, satellite_unit=unit, groups=self.groups
         )
         changed.__dict__["flows"] = self.flows
         block = int(self._block_of_country[self.banded.countries.index(country)])
-        for s, (old, new) in enumerate(zip(self.local.propagation, changed.local.propagation, strict=True)):
-            if s != block and not np.allclose(old, new, rtol=0.0, atol=_SAME):
-                raise UsageError(
-                    explain(
-                        f"margins of {self.countries[s]} differ too, but only those of {country} may change",
-                        do="split the table anew with tiva.split_by_size",
-                    )
-                )
         change = changed.local.propagation[block] - self.local.propagation[block]
-        self._hand_over(changed, UpdatedTrade(self.trade_system, block, change))
+        system = UpdatedTrade(self.trade_system, block, change)
+        changed.__dict__["trade_system"] = system
+        changed._before = (self, system)
         return changed
 
-    def _hand_over(self, changed: BandedModel, system: UpdatedTrade) -> None:
-        """Give a changed model its trade system, and what solves of this one spare it."""
-        changed.__dict__["trade_system"] = system
-        a, b = self.local.between.spans[system.block]
-        if "_imports_by_origin" in self.__dict__:
-            updated = system.update_left(self._imports_by_origin)
-            own = np.where(changed.row_country == system.block, changed.value_added, 0.0)
-            sold = collapse_columns(changed.export_share, changed.start, changed.local.inverse_transpose(own))
-            updated[system.block] = system.solve_transpose(self.local.between.apply_transpose(sold))
-            changed.__dict__["_imports_by_origin"] = updated
-        if "_sales_absorbed" in self.__dict__:
-            change = (changed._needs_absorbed - self._needs_absorbed)[a:b]
-            changed.__dict__["_sales_absorbed"] = system.update_sales(self._sales_absorbed, change)
+
+def _refuse_other_changes(old: BandShares, new: BandShares, country: str) -> None:
+    """Refuse margins that differ from the old ones in another country than the one that may change."""
+    for g, name in enumerate(old.countries):
+        before, after = old.row_country == g, new.row_country == g
+        same = all(
+            np.array_equal(getattr(old, field)[before], getattr(new, field)[after], equal_nan=True)
+            for field in ("row_band", *MARGINS)
+        )
+        if name != country and not same:
+            raise UsageError(
+                explain(
+                    f"margins of {name} differ too, but only those of {country} may change",
+                    do="split the table anew with tiva.split_by_size",
+                )
+            )

@@ -1,4 +1,7 @@
-"""What margins do not identify: three kinds of interval for a band's value added in exports, each labelled."""
+"""Four kinds of interval for a band's value added in exports, each labelled for what it is.
+
+One is about errors of the margins, three about what margins do not identify.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tiva.bands.draws import draw_margins
+from tiva.bands.shares import BandShares, residual_shares
+from tiva.bands.totals import FlowTotals
 from tiva.errors import ConvergenceError, UnknownLabelError, UsageError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
 
@@ -45,7 +51,7 @@ class BandInterval:
     Attributes
     ----------
     kind
-        ``"coupling sensitivity"``, ``"model interval"`` or ``"identified set"``.
+        ``"margin Monte Carlo"``, ``"coupling sensitivity"``, ``"model interval"`` or ``"identified set"``.
     meaning
         What it says and what not, one sentence for tables and figures.
     country, bands, quantity
@@ -73,6 +79,55 @@ class BandInterval:
             f"{self.kind}: {', '.join(self.bands)} firms in exports of {self.country}: {self.estimate:.4g} "
             f"[{self.lower:.4g}, {self.upper:.4g}] ({self.quantity}; {self.meaning}; {self.detail})"
         )
+
+
+def margin_interval(
+    banded: BandedTable,
+    country: str,
+    bands: Sequence[str] | str,
+    *,
+    quantity: Quantity = "share",
+    draws: int = 1000,
+    level: float = 0.9,
+    seed: int = 0,
+) -> BandInterval:
+    """Draw the margins of the country within their standard errors: what their own error does.
+
+    Parameters
+    ----------
+    banded, country, bands, quantity
+        As in :func:`coupling_sensitivity`.
+    draws
+        Number of draws, see :func:`tiva.bands.draws.draw_margins`.
+    level
+        Part of the draws inside the interval.
+    seed
+        Seed; equal seeds give equal draws.
+
+    Raises
+    ------
+    UsageError
+        A split with a preference between bands, or a proportional one; a level out of range.
+    """
+    if draws < 2 or not 0.0 < level < 1.0:
+        raise UsageError(
+            explain(
+                "draws or level out of range", got=f"draws={draws}, level={level}", expected="draws >= 2, 0 < level < 1"
+            )
+        )
+    network = _Network.of(banded, country, bands, quantity)
+    if banded.method != "two-market" or banded.theta[banded.countries.index(country)] != 0.0:
+        raise UsageError(explain("margins are drawn for the two-market split without a preference between bands"))
+    drawn = draw_margins(banded.shares, banded.totals, draws, seed=seed, countries=[country])
+    values = [network.value_of_margins(shares, banded.totals) for shares in drawn]
+    lower, upper = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return network.interval(
+        "margin Monte Carlo",
+        f"{level:.0%} of draws of the margins within their standard errors; the form of the split is taken as true",
+        float(lower),
+        float(upper),
+        f"{draws} draws, seed {seed}, {drawn.reconciled.mean():.1f} country-sectors a draw moved back",
+    )
 
 
 def coupling_sensitivity(
@@ -265,8 +320,9 @@ def identified_set(
 class _Network:
     """Home network of one country: K_i bands of N sectors (and areas), R rows.
 
-    ``flows`` (R, R), ``exports output value_added_rate sellers buyers chosen`` (R,), ``segment`` (R,) country-sector
-    of each row counted from 0, ``cells`` (n, n) source flows, ``start`` (n,) first row of each.
+    ``flows`` (R, R), ``exports output rate sellers buyers chosen`` (R,), ``source`` (R,) band row of the table,
+    ``segment`` (R,) country-sector of each row counted from 0, ``start`` (n,) first row of each, ``cells`` (n, n)
+    source flows.
     """
 
     country: str
@@ -274,6 +330,7 @@ class _Network:
     quantity: Quantity
     flows: FloatArray
     cells: FloatArray
+    source: IntArray
     segment: IntArray
     start: IntArray
     sellers: FloatArray
@@ -311,6 +368,7 @@ class _Network:
             quantity=quantity,
             flows=model.domestic(unit)[block],
             cells=model.flows[first:last, first:last],
+            source=source,
             segment=segment,
             start=np.flatnonzero(np.diff(segment, prepend=-1)),
             sellers=banded.split.producers[source],
@@ -334,9 +392,26 @@ class _Network:
 
     def value(self, flows: FloatArray) -> float:
         """Domestic value added of the chosen bands in exports, or its share."""
-        content = self.rate * np.linalg.solve(self._system(flows), self.exports)
+        return self._counted(self.rate * np.linalg.solve(self._system(flows), self.exports))
+
+    def _counted(self, content: FloatArray) -> float:
         part = float(content[self.chosen].sum())
         return part if self.quantity == "value" else part / float(content.sum())
+
+    def value_of_margins(self, shares: BandShares, totals: FlowTotals) -> float:
+        """Return the value under other margins: L e = e + h T (d / s) e with T = (I - A D)^-1 A of sector size."""
+        left = residual_shares(shares, totals)
+        rows, cell = self.source, shares.row_table_row[self.source]
+        output = shares.output[rows] * totals.output[cell]
+        exports = shares.exports[rows] * totals.exports[cell]
+        rate = _ratio(shares.value_added[rows] * totals.value_added[cell], output)
+        needs = left.domestic_inputs[rows] / shares.output[rows]
+        sold = left.domestic_intermediate[rows]
+        coefficients = self.cells * _ratio(np.ones(len(self.start)), totals.output[cell[self.start]])
+        loop = np.add.reduceat(needs * sold, self.start)
+        wanted = coefficients @ np.add.reduceat(needs * exports, self.start)
+        induced = np.linalg.solve(np.eye(len(loop)) - coefficients * loop, wanted)
+        return self._counted(rate * (exports + sold * induced[self.segment]))
 
     def gradient(self, flows: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return w and t: the value changes by w_r t_q for each unit of flow from row r to row q.

@@ -89,7 +89,7 @@ def slurm_cluster(memory: int, **options: Any) -> Any:
         For :class:`dask_jobqueue.SLURMCluster`: queue, account, walltime and others.
     """
     try:
-        from dask_jobqueue import SLURMCluster
+        from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise MissingExtraError("dask-jobqueue", "cluster", "the scheduler 'slurm'") from error
     return SLURMCluster(cores=1, processes=1, memory=f"{max(memory, 1 << 20)}B", **options)

@@ -137,7 +137,7 @@ def _rows_of_hdf(path: Path) -> int:
     sizes = [1]
 
     def look(_: str, item: object) -> None:
-        shape = getattr(item, "shape", ())
+        shape: tuple[int, ...] = getattr(item, "shape", ())
         if len(shape) == 2 and shape[0] == shape[1]:
             sizes.append(int(shape[0]))
         elif len(shape) == 4:

@@ -278,7 +278,7 @@ def _to_parquet(cube: _Cube, path: Path) -> CubeReport:
 
 
 def _coded(pa: Any, labels: list[str], rows: Any) -> Any:
-    """A dictionary column of ``labels[rows]``, coded in order of first appearance."""
+    """Return a dictionary column of ``labels[rows]``, coded in order of first appearance."""
     distinct = list(dict.fromkeys(labels))
     code = {label: i for i, label in enumerate(distinct)}
     codes = np.array([code[label] for label in labels], dtype=np.int32)[rows]
@@ -313,4 +313,5 @@ def open_cube(path: str | Path) -> xr.Dataset:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(specification|consolidated).*")
         dataset = xr.open_zarr(path, consolidated=False, chunks=None)
-    return dataset.set_coords([n for n in dataset.data_vars if n != "value"])
+    opened: xr.Dataset = dataset.set_coords([n for n in dataset.data_vars if n != "value"])
+    return opened

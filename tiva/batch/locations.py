@@ -48,7 +48,7 @@ def safe_path(fields: Fields, name: str, root: Path, *, default: str | None) -> 
     if wrong:
         fields.problem(name, f"the path {wrong}", value=True)
         return None
-    return (root / text).resolve()
+    return Path(root / text).resolve()
 
 
 def find_files(fields: Fields, name: str, root: Path) -> tuple[Path, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import platform
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def build(
     return {
         "schema": SCHEMA,
         "status": status,
-        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "tiva": __version__,
         "plan": {"name": plan.path.name, "sha256": plan.sha256, "text": plan.text},
         "format": plan.format,

@@ -13,7 +13,7 @@ from typing import Any
 from tiva.batch.fields import Fields, Kind, Problems
 from tiva.batch.locations import check_places, find_files, safe_path
 from tiva.batch.positions import Positions, syntax_position
-from tiva.errors import MissingFileError, PlanError, TivaError, explain, suggest
+from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain, suggest
 from tiva.terms import find_method
 
 FORMATS = ("parquet", "netcdf", "zarr")
@@ -104,10 +104,15 @@ class CubeSpec:
 
 @dataclass(frozen=True, slots=True)
 class MarginSpec:
-    """A file of margins by firm-size band and how to split with it."""
+    """A file of margins by firm-size band, and the options of ``prepare_margins`` and ``split_by_size``.
+
+    ``more`` holds the files that :func:`tiva.read_margins` takes by name: ``schemes`` and ``sector_map``.
+    """
 
     name: str
     file: Path
+    more: Mapping[str, Path]
+    prepare: Mapping[str, Any]
     options: Mapping[str, Any]
 
 
@@ -367,8 +372,13 @@ def _method(
     try:
         row = find_method(method, **options, level=level, detail=detail)
     except TivaError as error:
-        at = next((n for n in (*options, "level", "detail") if n in fields and repr(fields[n]) in str(error)), "method")
-        fields.problem(at, " ".join(line.strip() for line in str(error).splitlines()), value=True)
+        said = " ".join(line.strip() for line in str(error).splitlines())
+        kind = error.kind if isinstance(error, UnknownLabelError) and error.kind in fields else "method"
+        given = fields[kind]
+        path = fields.at(kind)
+        if isinstance(error, UnknownLabelError) and isinstance(given, list) and error.label in given:
+            path = (*path, given.index(error.label))
+        fields.problems.add(path, said, value=True)
         return None
     return MethodSpec(
         method,
@@ -394,10 +404,38 @@ def _margin(fields: Fields, root: Path) -> MarginSpec:
         if name in fields:
             options[name] = fields.choice(name, allowed, default=allowed[0])
     label = fields.label("name", default=file.stem if file else "margins")
+    more: dict[str, Path] = {}
+    for name in ("schemes", "sector_map"):
+        found = (
+            safe_path(fields, name, root, default=None)
+            if name in fields
+            else fields.take(name, Kind.TEXT, default=None)
+        )
+        if found is not None:
+            more[name] = found
+            if not found.is_file():
+                fields.problem(name, f"no such file: {found}", value=True)
     if file is not None and not file.is_file():
         fields.problem("path", f"no such file: {file}", value=True)
+    prepare = _preparation(fields.table("prepare"))
     fields.finish()
-    return MarginSpec(label, file or root, options)
+    return MarginSpec(label, file or root, more, prepare, options)
+
+
+def _preparation(fields: Fields) -> dict[str, Any]:
+    """Return options of :func:`tiva.prepare_margins`; values are checked there."""
+    options: dict[str, Any] = {
+        "year": fields.take("year", Kind.INTEGER, default=None),
+        "traders": fields.names("traders"),
+        "trader_allocation": fields.take("trader_allocation", Kind.TEXT, default=None),
+        "on_conflict": fields.take("on_conflict", Kind.TEXT, default=None),
+    }
+    if "donors" in fields and isinstance(fields["donors"], dict):
+        options["donors"] = fields.groups("donors")
+    else:
+        options["donors"] = fields.take("donors", Kind.TEXT, default=None)
+    fields.finish()
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _cube(fields: Fields, index: int) -> CubeSpec:
@@ -483,8 +521,8 @@ def _check_names(
                 top.problems.add((kind, index, "name"), f"the name {name!r} is reserved", value=True)
     known = {"margins": (NO_MARGINS, *(m.name for m in margins)), "scenarios": (BASELINE, *(s.name for s in scenarios))}
     for index, table in enumerate(tables):
-        for kind, names in known.items():
+        for kind, allowed in known.items():
             for position, name in enumerate(getattr(table, kind) or ()):
-                if name not in names:
+                if name not in allowed:
                     at = ("tables", index, kind, position)
-                    top.problems.add(at, _unknown(kind.removesuffix("s"), name, names), value=True)
+                    top.problems.add(at, _unknown(kind.removesuffix("s"), name, allowed), value=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -63,7 +63,7 @@ class Progress:
 
     def log(self, text: str) -> None:
         """Append a line with the time of day to the log."""
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds")
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
         self._log.write(f"{now} {text}\n")
         self._log.flush()
 

@@ -63,10 +63,12 @@ def _open(path: Path, form: str) -> xr.Dataset:
     import xarray as xr
 
     if form == "netcdf":
-        return xr.open_dataset(path, engine="h5netcdf")
+        stored: xr.Dataset = xr.open_dataset(path, engine="h5netcdf")
+        return stored
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(specification|consolidated).*")
-        return xr.open_zarr(path, consolidated=False, chunks=None)
+        opened: xr.Dataset = xr.open_zarr(path, consolidated=False, chunks=None)
+    return opened
 
 
 def _describe(path: Path, form: str) -> dict[str, Any]:
@@ -91,14 +93,14 @@ def open_results(
     level
         Level of the results, where the folder holds several.
     method
-        Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``); all when left out.
+        Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``).
 
     Returns
     -------
     xarray.Dataset
-        Dimensions ``year`` and ``decomposition`` (a method with its options) first (and ``table``, ``scenario``, ``margins`` where they differ), then those
-        of the results. Labels are united in order of first appearance; what a table or method does not have is
-        missing (NaN), never zero. ``year`` is -1 for a table without one.
+        Dimensions ``year`` and ``decomposition`` (a method with its options) first, then ``table``, ``scenario`` and
+        ``margins`` where they differ, then those of the results. Labels are united in order of first appearance; what
+        a table or method does not have is missing (NaN), never zero. ``year`` is -1 for a table without one.
 
     Raises
     ------
@@ -216,7 +218,7 @@ def _without_table_of_years(labels: dict[str, list[Any]], files: Sequence[_File]
     """Drop the dimensions that do not tell results apart: one label only, or tables that are the years."""
     kept = {d: v for d, v in labels.items() if d in {"year", "decomposition"} or len(v) > 1}
     if "table" in kept:
-        without = [tuple(f.place[d] for d in kept if d != "table") + (f.described["labels"]["level"],) for f in files]
+        without = [(*(f.place[d] for d in kept if d != "table"), f.described["labels"]["level"]) for f in files]
         if len(set(without)) == len(without) and NO_YEAR not in labels["year"]:
             del kept["table"]
     return kept

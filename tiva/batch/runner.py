@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import textwrap
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _summary(report: BatchReport) -> str:
     if residuals:
         lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
     lines.append(f"results: {report.output}")
-    lines.extend(f"  {o.status}: {o.id}: {o.message}" for o in report.failed)
+    lines.extend(f"  {o.status}: {o.id}: {textwrap.shorten(o.message, 300)}" for o in report.failed)
     return "\n".join(lines)
 
 
@@ -273,10 +274,10 @@ class _Run:
         self.outcomes: dict[str, Outcome] = dict(self.kept)
         self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
         self.work = plan.output / WORK_FOLDER / uuid.uuid4().hex
-        self._forget_leftovers(events)
+        self._forget_leftovers()
         self.journal = Journal(plan.output)
 
-    def _forget_leftovers(self, events: list[dict[str, Any]]) -> None:
+    def _forget_leftovers(self) -> None:
         """Remove temporary files of dead runs, and results that are not, or no longer, whole."""
         shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
         self.work.mkdir(parents=True)
@@ -320,7 +321,7 @@ class _Run:
                 left.append(replace(group, jobs=jobs))
         return left
 
-    def _events(self, todo: list[Group]) -> Iterator[Event]:
+    def _events(self, todo: list[Group]) -> Generator[Event, None, None]:
         fitting: list[Group] = []
         for group in todo:
             if group.cost.memory <= self.settings.memory:
@@ -397,5 +398,4 @@ def _same_threads(layout: costs.Layout, events: Sequence[Mapping[str, Any]]) -> 
 
 def _results(folder: Path) -> list[Path]:
     """Return the result files and stores of an output folder."""
-    found = [p for p in (folder / "data").glob("*/*/*")]
-    return sorted([*found, *(folder / "cubes").glob("*")])
+    return sorted([*(folder / "data").glob("*/*/*"), *(folder / "cubes").glob("*")])

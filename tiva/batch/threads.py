@@ -29,7 +29,7 @@ def limited(threads: int) -> Iterator[None]:
     import scipy.linalg  # noqa: F401
 
     before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(threads, numba.config.NUMBA_NUM_THREADS)))
+    numba.set_num_threads(max(1, min(threads, int(numba.config.NUMBA_NUM_THREADS))))  # type: ignore[attr-defined]
     try:
         with threadpool_limits(limits=threads):
             yield

@@ -73,8 +73,8 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
     shape = tuple(dataset.sizes[d] for d in dims)
     rows = int(np.prod(shape, dtype=np.int64))
     columns: dict[str, Any] = {}
-    for name, value in labels.items():
-        columns[name] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
+    for label, value in labels.items():
+        columns[label] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
     for axis, dim in enumerate(dims):
         index = np.arange(shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(len(dims))])
         codes = np.ascontiguousarray(np.broadcast_to(index, shape)).reshape(-1)

@@ -42,9 +42,10 @@ MODULES: tuple[str, ...] = (
     "tiva.cli.decompose",
     "tiva.cli.origins",
     "tiva.cli.table",
-    "tiva.cli.catalogue",
     "tiva.cli.plot",
+    "tiva.cli.batch",
     "tiva.cli.fetch",
+    "tiva.cli.catalogue",
 )
 """Modules of commands, in the order of the help; each has ``register(app)``."""
 

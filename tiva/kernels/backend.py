@@ -171,7 +171,7 @@ class ArrayFactor:
         self.reciprocal_condition = reciprocal
 
     def _norm(self, matrix: Any) -> float:
-        """The 1-norm: largest sum of absolute values of a column."""
+        """Return the 1-norm: the largest sum of absolute values of a column."""
         xp = self.backend.xp
         return float(xp.max(xp.sum(xp.abs(matrix), axis=0)))
 

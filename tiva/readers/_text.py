@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from tiva.errors import ReaderError, explain, listing
-from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.arrays import FloatArray, IntArray, frozen
 from tiva.readers.source import Source
 
-COMPILED_FROM = 4 << 20
+COMPILED_FROM = 2 << 20
 """Bytes from which the compiled parser is worth its start (about a second once, then cached on disk)."""
+
+BLOCK = 16 << 20
+"""Bytes read at a time, so that the text is never in memory as a whole."""
+
+MAX_HEADER = 16 << 20
+"""Longest header line (the widest table met, Eora26, has 0.2 MB)."""
+
+SPARE_ROWS = 256
 
 THREADS = 4
 """Lines are parsed in this many parts; more do not help on the machines measured."""
@@ -24,7 +33,9 @@ EMPTY = frozenset({"", "na", "n.a.", ".."})
 
 @dataclass(frozen=True, slots=True)
 class TextMatrix:
-    """Labels and numbers of a delimited file.
+    """Labels and numbers of a delimited file, the numbers in two arrays side by side.
+
+    So the large block on the left becomes the intermediate use of a table without a copy.
 
     Attributes
     ----------
@@ -32,8 +43,8 @@ class TextMatrix:
         Member that it was read from.
     rows, columns
         R and K labels, stripped, as in the file.
-    values
-        Shape (R, K); NaN where a cell is empty.
+    left, right
+        Shape (R, S) and (R, K - S), read-only; NaN where a cell is empty.
     lines
         R line numbers, counted from 1.
     """
@@ -41,8 +52,26 @@ class TextMatrix:
     name: str
     rows: tuple[str, ...]
     columns: tuple[str, ...]
-    values: FloatArray
+    left: FloatArray
+    right: FloatArray
     lines: tuple[int, ...]
+
+    def take(self, rows: Sequence[int], columns: Sequence[int]) -> FloatArray:
+        """Return the given rows and columns: a view where they are one block of one side, else a copy."""
+        split = self.left.shape[1]
+        if min(columns) >= split:
+            side, at = self.right, [k - split for k in columns]
+        elif max(columns) < split:
+            side, at = self.left, list(columns)
+        else:
+            return np.hstack([self.left[rows], self.right[rows]])[:, columns]
+        if _contiguous(rows) and _contiguous(at):
+            return side[rows[0] : rows[-1] + 1, at[0] : at[-1] + 1]
+        return side[np.ix_(rows, at)]
+
+
+def _contiguous(places: Sequence[int]) -> bool:
+    return list(places) == list(range(places[0], places[-1] + 1))
 
 
 def header(source: Source, name: str, delimiter: str = ",", size: int = 1 << 17) -> list[str]:
@@ -58,8 +87,19 @@ def _clean(cell: str) -> str:
     return cell.strip().strip('"').strip()
 
 
-def read_matrix(source: Source, name: str, delimiter: str = ",") -> TextMatrix:
+def read_matrix(
+    source: Source, name: str, delimiter: str = ",", split: Callable[[tuple[str, ...]], int] = len
+) -> TextMatrix:
     """Read a labelled matrix of numbers.
+
+    Parameters
+    ----------
+    source, name
+        Where it is.
+    delimiter
+        Between cells.
+    split
+        Called with the column labels, returns how many columns make up the left array.
 
     Raises
     ------
@@ -67,49 +107,100 @@ def read_matrix(source: Source, name: str, delimiter: str = ",") -> TextMatrix:
         A line has more or fewer cells than the header, or a cell is neither a finite number nor empty; the message
         names line and column.
     """
-    data = source.read_bytes(name)
     try:
-        return _parse(source, name, data, delimiter)
+        with source.open(name) as handle:
+            first = handle.readline(MAX_HEADER)
+            columns = tuple(_clean(c) for c in first.decode("utf-8-sig").split(delimiter))[1:]
+            lines = _Lines(source, name, delimiter, columns, split(columns))
+            carried = b""
+            while block := handle.read(BLOCK):
+                block = carried + block
+                end = block.rfind(b"\n") + 1
+                lines.add(block[:end])
+                carried = block[end:]
+            lines.add(carried)
     except UnicodeDecodeError as error:
         raise ReaderError(
             explain(f"{name}: labels are not UTF-8 text", got=str(error), do="get the file again"),
             path=source.path,
         ) from error
-
-
-def _parse(source: Source, name: str, data: bytes, delimiter: str) -> TextMatrix:
-    mark = delimiter.encode()
-    stop = data.find(b"\n")
-    if stop < 0:
+    if not lines.labels:
         raise ReaderError(
-            explain(f"{name}: only one line", got=repr(data[:60]), expected="a header line and data lines"),
+            explain(f"{name}: only one line", got=repr(first[:60]), expected="a header line and data lines"),
             path=source.path,
             line=1,
         )
-    columns = tuple(_clean(c) for c in data[:stop].decode("utf-8-sig").split(delimiter))[1:]
-    labels, starts, ends, lines = [], [], [], []
-    at, line = stop + 1, 2
-    while at < len(data):
-        end = data.find(b"\n", at)
-        end = len(data) if end < 0 else end
-        last = end - 1 if data[end - 1 : end] == b"\r" and end > at else end
-        cut = data.find(mark, at, last)
-        if cut >= 0:
-            labels.append(_clean(data[at:cut].decode("utf-8")))
-            starts.append(cut + 1)
-            ends.append(last)
-            lines.append(line)
-        elif data[at:last].strip():
-            raise _wrong_width(source, name, line, 0, len(columns))
-        at, line = end + 1, line + 1
-    values, found, odd = _numbers(data, starts, ends, mark, len(columns))
-    for row in np.flatnonzero(found != len(columns)):
-        raise _wrong_width(source, name, lines[row], int(found[row]), len(columns))
-    for row in np.flatnonzero(odd):
-        cells = data[starts[row] : ends[row]].decode("utf-8", errors="replace").split(delimiter)
-        for column in np.flatnonzero(np.isnan(values[row])).tolist():
-            values[row, column] = _number(source, name, cells[column], lines[row], columns[column])
-    return TextMatrix(name, tuple(labels), columns, values, tuple(lines))
+    return lines.matrix()
+
+
+class _Lines:
+    """The lines read so far; blocks of whole lines are added one after the other."""
+
+    def __init__(self, source: Source, name: str, delimiter: str, columns: tuple[str, ...], split: int) -> None:
+        self.source, self.name, self.delimiter, self.columns, self.split = source, name, delimiter, columns, split
+        self.labels: list[str] = []
+        self.lines: list[int] = []
+        self.line = 2
+        # most tables are about square, untouched rows take no memory, and a row takes a byte and a comma a cell
+        capacity = min(len(columns) + SPARE_ROWS, source.size(name) // (2 * max(len(columns), 1)) + 1)
+        self.left = np.empty((capacity, split))
+        self.right = np.empty((capacity, len(columns) - split))
+
+    def add(self, data: bytes) -> None:
+        """Parse whole lines."""
+        labels, starts, ends, lines = self._cut(data)
+        if not labels:
+            return
+        mark, width = self.delimiter.encode(), len(self.columns)
+        values, found, odd = _numbers(data, starts, ends, mark, width)
+        for row in np.flatnonzero(found != width):
+            raise _wrong_width(self.source, self.name, lines[row], int(found[row]), width)
+        for row in np.flatnonzero(odd):
+            cells = data[starts[row] : ends[row]].decode("utf-8", errors="replace").split(self.delimiter)
+            for k in np.flatnonzero(np.isnan(values[row])).tolist():
+                values[row, k] = _number(self.source, self.name, cells[k], lines[row], self.columns[k])
+        at = len(self.labels)
+        self._reserve(at + len(labels))
+        self.left[at : at + len(labels)] = values[:, : self.split]
+        self.right[at : at + len(labels)] = values[:, self.split :]
+        self.labels += labels
+        self.lines += lines
+
+    def _cut(self, data: bytes) -> tuple[list[str], list[int], list[int], list[int]]:
+        mark, at = self.delimiter.encode(), 0
+        labels: list[str] = []
+        starts: list[int] = []
+        ends: list[int] = []
+        lines: list[int] = []
+        while at < len(data):
+            end = data.find(b"\n", at)
+            end = len(data) if end < 0 else end
+            last = end - 1 if data[end - 1 : end] == b"\r" and end > at else end
+            cut = data.find(mark, at, last)
+            if cut >= 0:
+                if last - cut < len(self.columns):  # before any array of that width is made
+                    got = data.count(mark, cut, last)
+                    raise _wrong_width(self.source, self.name, self.line, got, len(self.columns))
+                labels.append(_clean(data[at:cut].decode("utf-8")))
+                starts.append(cut + 1)
+                ends.append(last)
+                lines.append(self.line)
+            elif data[at:last].strip():
+                raise _wrong_width(self.source, self.name, self.line, 0, len(self.columns))
+            at, self.line = end + 1, self.line + 1
+        return labels, starts, ends, lines
+
+    def _reserve(self, rows: int) -> None:
+        if rows > len(self.left):
+            spare = max(rows, 2 * len(self.left)) - len(self.left)
+            self.left = np.vstack([self.left, np.empty((spare, self.left.shape[1]))])
+            self.right = np.vstack([self.right, np.empty((spare, self.right.shape[1]))])
+
+    def matrix(self) -> TextMatrix:
+        """Return all lines as a matrix."""
+        count = len(self.labels)
+        left, right = frozen(self.left)[:count], frozen(self.right)[:count]
+        return TextMatrix(self.name, tuple(self.labels), self.columns, left, right, tuple(self.lines))
 
 
 def _numbers(
@@ -189,12 +280,12 @@ def require_no_empty(source: Source, matrix: TextMatrix, rows: list[int], column
     ReaderError
         Names the first empty cells by line and column.
     """
-    part = np.isnan(matrix.values.sum(axis=1))[rows]  # a sum is NaN where a cell is; no copy of the matrix
+    # a sum is NaN where a cell is; no copy of the matrix
+    part = np.isnan(matrix.left.sum(axis=1) + matrix.right.sum(axis=1))[rows]
     places = [
-        f"line {matrix.lines[rows[i]]}, column {matrix.columns[k]!r}"
+        f"line {matrix.lines[rows[i]]}, column {matrix.columns[columns[k]]!r}"
         for i in np.flatnonzero(part)[:20]
-        for k in columns
-        if np.isnan(matrix.values[rows[i], k])
+        for k in np.flatnonzero(np.isnan(matrix.take([rows[i]], columns)[0]))
     ]
     if places:
         raise ReaderError(

@@ -13,6 +13,7 @@ from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     check_choice,
@@ -272,6 +273,8 @@ def _table(
         for code, i in block.bottom.items()
         if published and code not in (VALUE_ADDED, OUTPUT, INTERMEDIATE_TOTAL)
     }
+    if not published:
+        block.notes.append(RESIDUAL_NOTE)
     names = iso3(axis.areas, "ADB_MRIO", also={"RoW": "ROW"})
     output = None
     if block.total_column is not None:

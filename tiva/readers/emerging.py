@@ -9,6 +9,7 @@ import numpy as np
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     ValueAddedChoice,
     check_choice,
     check_year,
@@ -164,7 +165,11 @@ def _read(
             reader="emerging",
             licence="CC BY 4.0",
             citation="Huo et al. (2022), EMERGING, Scientific Data 9",
-            notes=("output is the row sum", "final demand columns are taken as country by country, as rows are"),
+            notes=(
+                "output is the row sum",
+                "final demand columns are taken as country by country, as rows are",
+                *(() if added is not None else (RESIDUAL_NOTE,)),
+            ),
         ),
     )
 

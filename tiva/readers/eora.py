@@ -13,6 +13,7 @@ import numpy as np
 from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     balancing_row,
@@ -226,6 +227,8 @@ def _table(
         gap, note = balancing_row(output, z.sum(axis=0), published, DISCREPANCY)
         others = {DISCREPANCY: gap}
         notes.append(note)
+    else:
+        notes.append(RESIDUAL_NOTE)
     names = iso3(areas, "EORA26")
     return IcioTable.from_arrays(
         z,

@@ -14,6 +14,7 @@ from tiva.errors import SingularTableError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._wiod import TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Axis,
     Pair,
     ValueAddedChoice,
@@ -155,6 +156,8 @@ class _System:
         others: dict[str, OtherInput] = {}
         if value_added == "published":
             published, others = self._factors(axis, categories, notes)
+        else:
+            notes.append(RESIDUAL_NOTE)
         names = iso3(axis.areas, "EXIOBASE3", two_letters=True)
         used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
         return IcioTable.from_arrays(

@@ -11,6 +11,7 @@ import numpy as np
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     check_choice,
@@ -236,7 +237,7 @@ def _table(
             reader="figaro",
             licence=_LICENCE,
             citation=_CITATION,
-            notes=(kind, *notes),
+            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
         ),
     )
 

@@ -14,6 +14,7 @@ from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.eora import DISCREPANCY, FACTORS, FINAL_DEMAND
 from tiva.readers.grids import (
+    RESIDUAL_NOTE,
     ValueAddedChoice,
     balancing_row,
     check_choice,
@@ -273,6 +274,8 @@ def _table(
         added = added * factor
         others[DISCREPANCY], note = balancing_row(z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0), added, DISCREPANCY)
         notes.append(note)
+    else:
+        notes.append(RESIDUAL_NOTE)
     match = _PART.search(parts["T"])
     return IcioTable.from_arrays(
         z,

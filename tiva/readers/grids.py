@@ -28,6 +28,8 @@ Pair = tuple[str, str]
 ValueAddedChoice = Literal["published", "residual"]
 """Take the value-added rows of the file, or output less intermediate inputs."""
 
+RESIDUAL_NOTE = "value added: output less intermediate inputs; the rows of the file below the table were not used"
+
 _BROKEN = (
     OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error, OverflowError,
     RuntimeError, ValueError, MemoryError,

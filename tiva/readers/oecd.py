@@ -69,6 +69,11 @@ def _is_icio(source: Source, name: str) -> bool:
     return any(_final_label(label) is not None for label in labels)
 
 
+def _industry_count(columns: tuple[str, ...]) -> int:
+    """Return how many columns stand before the first of final demand."""
+    return next((k for k, label in enumerate(columns) if _final_label(label) is not None), len(columns))
+
+
 def _final_label(label: str) -> tuple[str, str] | None:
     """Return (absorber, category) of a final-demand column; ``HFCE_AUS`` in the 2016 edition."""
     first, rest = split_label(label)
@@ -127,7 +132,7 @@ def read(
         raise UnknownLabelError("parents option", parents, get_args(Parents))
     name = choose_member(source, _candidates(source), year=year, member=member)
     year = checked_year(source, name, year_in_name(name), year, "its name")
-    matrix = read_matrix(source, name)
+    matrix = read_matrix(source, name, split=_industry_count)
     layout = _layout(source, matrix)
     labels = [split_label(matrix.columns[k]) for k in layout.industries]
     edition = _edition(source, matrix, labels, edition)
@@ -162,7 +167,7 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
         odd = []
     odd += [r for r in matrix.rows if "_" not in r and r not in {"TLS", *VALUE_ADDED, *OUTPUT_ROWS}]
     found = [r for r in VALUE_ADDED if r in row_at]
-    if odd or len(found) != 1:
+    if odd or len(found) != 1 or not final:
         raise ReaderError(
             explain(
                 f"{matrix.name}: rows and columns around the table are not those of an ICIO edition",
@@ -207,7 +212,7 @@ def _positions(source: Source, matrix: TextMatrix, kind: str, labels: tuple[str,
 
 def _same_labels(source: Source, matrix: TextMatrix, rows: list[str], columns: list[str]) -> None:
     only_rows, only_columns = set(rows) - set(columns), set(columns) - set(rows)
-    if only_rows or only_columns or not rows:
+    if only_rows or only_columns or not rows or not columns:
         parts = []
         if only_columns:
             parts.append(f"{len(only_columns)} columns without a row: {listing(sorted(only_columns))}")
@@ -257,18 +262,18 @@ def _digits(code: str) -> str:
 
 def _blocks(source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tuple[str, str]]) -> Blocks:
     require_no_empty(source, matrix, layout.rows, layout.industries + layout.final)
-    v, notes = matrix.values, []
-    z = _block(v, layout.rows, layout.industries)
-    f = _block(v, layout.rows, layout.final)
+    notes = []
+    z = matrix.take(layout.rows, layout.industries)
+    f = matrix.take(layout.rows, layout.final)
     output: FloatArray | None = None
     if layout.output_column is not None:
-        output = v[layout.rows, layout.output_column]
+        output = matrix.take(layout.rows, [layout.output_column])[:, 0]
     elif layout.output_row is not None:
-        output = v[layout.output_row, layout.industries]
+        output = matrix.take([layout.output_row], layout.industries)[0]
     if layout.discrepancy is not None:
-        disc = np.nan_to_num(v[layout.rows, layout.discrepancy])
+        disc = np.nan_to_num(matrix.take(layout.rows, [layout.discrepancy]))
         notes.append(f"column DISC (statistical discrepancy) is in output only; sum of sizes {np.abs(disc).sum():.6g}")
-    va = v[layout.value_added, layout.industries]
+    va = matrix.take([layout.value_added], layout.industries)[0]
     for what, values in (("value added", va), ("output", output)):
         if values is not None and np.isnan(values).any():
             missing = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
@@ -279,21 +284,14 @@ def _blocks(source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tu
     others = {}
     if layout.taxes:
         # blank is how some releases write 'not applicable' in the final-demand part of these rows
-        rows = np.nan_to_num(v[layout.taxes])
-        others[TAXES] = (rows[:, layout.industries].sum(axis=0), rows[:, layout.final].sum(axis=0))
+        on_use = np.nan_to_num(matrix.take(layout.taxes, layout.industries)).sum(axis=0)
+        others[TAXES] = (on_use, np.nan_to_num(matrix.take(layout.taxes, layout.final)).sum(axis=0))
         if len(layout.taxes) > 1:
             notes.append(f"{TAXES}: sum of {len(layout.taxes)} rows by taxing country")
     elif matrix.rows[layout.value_added] == "VA+TAXSUB":
         notes.append("this edition publishes value added and taxes less subsidies on products in one row")
     split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
     return Blocks(labels, z, layout.final_labels, f, va, output, others, split, tuple(notes))
-
-
-def _block(values: FloatArray, rows: list[int], columns: list[int]) -> FloatArray:
-    """Return a view where rows and columns are contiguous, else a copy."""
-    if rows == list(range(rows[0], rows[-1] + 1)) and columns == list(range(columns[0], columns[-1] + 1)):
-        return values[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return values[np.ix_(rows, columns)]
 
 
 def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:

@@ -6,7 +6,9 @@ import contextlib
 import io
 import re
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from tiva.errors import TivaError
 from tiva.readers.grids import guarded, refuse
@@ -17,11 +19,21 @@ if TYPE_CHECKING:
 _LOOK = 1 << 17
 """Bytes of each part of a workbook that recognition looks at."""
 
+_SEEN: WeakKeyDictionary[Source, dict[str, str]] = WeakKeyDictionary()
+"""What was seen, as every reader that takes workbooks asks and each look unpacks."""
+
 _PARTS = ("xl/workbook.xml", "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml")
 
 
 def glimpse(source: Source, member: str) -> str:
     """Return the beginnings of the sheet names, strings and first sheet of an xlsx workbook, empty for others."""
+    seen = _SEEN.setdefault(source, {})
+    if member not in seen:
+        seen[member] = _glimpse(source, member)
+    return seen[member]
+
+
+def _glimpse(source: Source, member: str) -> str:
     try:
         if source.head(member, 4) != b"PK\x03\x04":
             return ""
@@ -32,16 +44,9 @@ def glimpse(source: Source, member: str) -> str:
                 if part in names:
                     with archive.open(part) as opened:
                         texts.append(opened.read(_LOOK).decode("utf-8", errors="replace"))
-    except (OSError, EOFError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib_error()):
+    except (OSError, EOFError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return ""
     return "\n".join(texts)
-
-
-def zlib_error() -> type[Exception]:
-    """Return the exception of broken compressed data."""
-    import zlib
-
-    return zlib.error
 
 
 def read_sheets(source: Source, member: str) -> dict[str, list[list[Any]]]:

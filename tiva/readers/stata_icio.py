@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-
 from tiva.errors import OutputError, UsageError, explain, listing
 from tiva.files import replacing
 from tiva.readers.grids import check_year, guarded, header_of, is_number, members, pick, read_grid, refuse, years_in

@@ -411,12 +411,21 @@ class _Tidy:
     def _place(self, what: str, lines: pd.DataFrame, side: str, wanted: Sequence[Pair]) -> IntArray:
         """Return the position of each line among the wanted labels."""
         first, second = lines[f"{side}_country"], lines[f"{side}_sector"]
-        index = {pair: i for i, pair in enumerate(wanted)}
-        a_names, b_names = first.cat.categories, second.cat.categories
-        a, b = first.cat.codes.to_numpy().astype(np.int64), second.cat.codes.to_numpy().astype(np.int64)
-        key, inverse = np.unique(a * len(b_names) + b, return_inverse=True)
-        pairs = [(str(a_names[k // len(b_names)]), str(b_names[k % len(b_names)])) for k in key.tolist()]
-        at = np.array([index.get(pair, -1) for pair in pairs], dtype=np.int64)[inverse]
+        a_names = {str(name): i for i, name in enumerate(first.cat.categories)}
+        b_names = {str(name): i for i, name in enumerate(second.cat.categories)}
+        key = first.cat.codes.to_numpy().astype(np.int64) * len(b_names) + second.cat.codes.to_numpy()
+        known = {
+            a_names[a] * len(b_names) + b_names[b]: i
+            for i, (a, b) in enumerate(wanted)
+            if a in a_names and b in b_names
+        }
+        if len(a_names) * len(b_names) <= len(lines) + 1_000_000:
+            table = np.full(len(a_names) * len(b_names), -1, dtype=np.int64)
+            table[list(known)] = list(known.values())
+            at: IntArray = table[key]
+        else:
+            unique, inverse = np.unique(key, return_inverse=True)
+            at = np.array([known.get(k, -1) for k in unique.tolist()], dtype=np.int64)[inverse]
         if (at < 0).any():
             line = int(np.flatnonzero(at < 0)[0])
             got = f"{str(first.iloc[line])!r}, {str(second.iloc[line])!r}"

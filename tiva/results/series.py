@@ -58,7 +58,8 @@ def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
         ) from error
     residuals = [float(r.attrs["identity_residual"]) for r in ordered if "identity_residual" in r.attrs]
     joined.attrs |= {key: [str(r.attrs.get(key, "")) for r in ordered] for key in _OF_A_YEAR if key in first.attrs}
-    joined.attrs |= {"title": f"{first.attrs.get('title', '')} to {years[-1]}", "years": years, "notes": _notes(ordered)}
+    title = f"{first.attrs.get('title', '')} to {years[-1]}"
+    joined.attrs |= {"title": title, "years": years, "notes": _notes(ordered)}
     joined.attrs.pop("year", None)
     joined.attrs.pop("identity_residual", None)
     if residuals:

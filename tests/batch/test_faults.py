@@ -1,0 +1,282 @@
+"""What can go wrong on the way, and that a resumed run ends where an undisturbed one does, byte for byte."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+import tiva
+from tests.batch.conftest import contents
+from tiva.batch import run_plan, writers
+from tiva.batch.execute import Outcome
+from tiva.batch.journal import JOURNAL_FILE
+from tiva.batch.runner import BatchReport
+from tiva.errors import OutputError, OutputLockedError
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 60.0
+"""How long a loaded machine may take for what takes a second."""
+
+posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and resource limits")
+
+
+def inline(project: Path, **options: object) -> BatchReport:
+    return run_plan(project / "plan.toml", scheduler="inline", progress=False, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def undisturbed(project: Path) -> dict[str, str]:
+    """Digests of what a run gives that nothing happens to."""
+    inline(project, out=project / "quiet")
+    return contents(project / "quiet")
+
+
+def started(project: Path, before: str = "", scheduler: str = "inline", pause: float = 0.05) -> subprocess.Popen[bytes]:
+    """A run in a process of its own that waits after each job."""
+    code = (
+        f"import time; {before}\n"
+        "if __name__ == '__main__':\n"
+        "    import tiva.batch\n"
+        f"    tiva.batch.run_plan({str(project / 'plan.toml')!r}, scheduler={scheduler!r}, workers=1,\n"
+        f"        progress=lambda done, total, outcome: time.sleep({pause}))\n"
+    )
+    script = project / "script.py"
+    script.write_text(code, encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen([sys.executable, str(script)], env=environment, stderr=subprocess.PIPE)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.005)
+
+
+def journal_lines(folder: Path) -> int:
+    path = folder / JOURNAL_FILE
+    return path.read_bytes().count(b'"event": "end"') if path.exists() else 0
+
+
+def moved_on(folder: Path, before: int, process: subprocess.Popen[bytes]) -> bool:
+    return journal_lines(folder) > before or process.poll() is not None
+
+
+def finished(project: Path, undisturbed: dict[str, str]) -> BatchReport:
+    """Finish a run, and check data and manifest against the undisturbed one."""
+    report = inline(project)
+    assert report.exit_code == 0
+    assert contents(project / "out") == undisturbed
+    manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "complete"
+    assert {job["path"]: job["sha256"] for job in manifest["jobs"]} == undisturbed
+    assert not (project / "out" / ".work").exists()
+    return report
+
+
+@posix_only
+def test_kill_9_at_random_moments(project: Path, undisturbed: dict[str, str]) -> None:
+    chance = random.Random(5)
+    for _ in range(2):
+        before = journal_lines(project / "out")
+        process = started(project)
+        until(partial(moved_on, project / "out", before, process))
+        time.sleep(chance.uniform(0.0, 0.12))
+        process.kill()
+        process.communicate()
+        whole = contents(project / "out")
+        assert whole.items() <= undisturbed.items()
+    assert finished(project, undisturbed).skipped
+
+
+@posix_only
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+def test_kill_9_takes_the_workers_along(project: Path, undisturbed: dict[str, str]) -> None:
+    process = started(project, scheduler="processes")
+    until(lambda: journal_lines(project / "out") > 0)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    process.kill()
+    process.communicate()
+    assert children
+    until(lambda: not any(_alive(int(pid)) for pid in children))
+    finished(project, undisturbed)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+@posix_only
+def test_a_killed_worker_ends_its_job_only(project: Path, undisturbed: dict[str, str]) -> None:
+    import multiprocessing
+
+    killed: list[int] = []
+
+    def kill(done: int, total: int, outcome: Outcome) -> None:
+        if not killed:
+            for child in multiprocessing.active_children():
+                killed.append(child.pid or 0)
+                child.kill()
+
+    report = run_plan(project / "plan.toml", workers=1, progress=kill)
+    assert killed
+    assert len(report.outcomes) == 6
+    assert len(report.failed) <= 1
+    assert all("SIGKILL" in o.message for o in report.failed)
+    finished(project, undisturbed)
+
+
+def test_a_job_that_takes_too_long_is_ended(project: Path) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text.replace('[[methods]]\nmethod = "kww"\n', ""), encoding="utf-8")
+    report = run_plan(project / "plan.toml", workers=1, timeout=1e-3, progress=False)
+    assert [o.status for o in report.outcomes] == ["timed out"]
+    assert "limit of 0.001 s" in report.summary()
+    assert inline(project).exit_code == 0
+
+
+def test_a_full_disk_fails_the_job_and_leaves_nothing(
+    project: Path, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = writers.write
+    calls: list[Path] = []
+
+    def full(dataset: object, path: Path, form: str, labels: dict[str, str]) -> None:
+        calls.append(path)
+        original(dataset, path, form, labels)  # type: ignore[arg-type]
+        if len(calls) in {2, 5}:
+            path.write_bytes(path.read_bytes()[:100])
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(writers, "write", full)
+    report = inline(project)
+    assert [o.message for o in report.failed] == ["the disk is full: free space, then run again with resume"] * 2
+    assert len(contents(project / "out")) == 4
+    monkeypatch.undo()
+    assert len(finished(project, undisturbed).skipped) == 4
+
+
+@posix_only
+@pytest.mark.parametrize("limit", [1500, 7000])
+def test_files_that_may_not_grow(limit: int, project: Path, undisturbed: dict[str, str]) -> None:
+    """A limit of the system on file sizes strikes results, journal and manifest alike."""
+    process = started(
+        project, before=f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))", pause=0.0
+    )
+    _, said = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode != 0, said
+    assert contents(project / "out").items() <= undisturbed.items()
+    finished(project, undisturbed)
+
+
+def test_an_input_that_changes_in_the_middle(project: Path, undisturbed: dict[str, str]) -> None:
+    good = (project / "data" / "t2002.nc").read_bytes()
+
+    def corrupt(done: int, total: int, outcome: Outcome) -> None:
+        if done == 1:
+            (project / "data" / "t2002.nc").write_bytes(good[: len(good) // 2])
+
+    report = run_plan(project / "plan.toml", scheduler="inline", progress=corrupt)
+    assert {o.id.split("_")[0] for o in report.failed} == {"small-t2002"}
+    assert all("changed while the batch ran" in o.message for o in report.failed)
+    (project / "data" / "t2002.nc").write_bytes(good)
+    assert len(finished(project, undisturbed).skipped) == 4
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc refuses new folders even to root")
+def test_an_output_that_cannot_be_written(project: Path) -> None:
+    with pytest.raises(OutputError, match="cannot write to the output folder"):
+        inline(project, out="/proc/tiva-results")
+
+
+@posix_only
+def test_a_read_only_output(project: Path) -> None:
+    (project / "locked").mkdir(mode=0o500)
+    if os.access(project / "locked", os.W_OK):
+        pytest.skip("this user may write everywhere")
+    with pytest.raises(OutputError, match="cannot write"):
+        inline(project, out=project / "locked")
+
+
+def test_a_clock_that_jumps(project: Path, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(10**9, 0, -100_000))
+    monkeypatch.setattr(time, "time", lambda: float(next(clock)))
+    report = inline(project)
+    assert all(o.seconds >= 0 for o in report.outcomes)
+    for file in (project / "data").iterdir():
+        os.utime(file, (0, 0))
+    for file in (project / "out").rglob("*.parquet"):
+        os.utime(file, (4e9, 4e9))
+    assert len(finished(project, undisturbed).skipped) == 6
+
+
+@posix_only
+def test_two_runs_on_one_folder(project: Path, undisturbed: dict[str, str]) -> None:
+    process = started(project, pause=0.3)
+    until(lambda: journal_lines(project / "out") > 0)
+    with pytest.raises(OutputLockedError, match="another run works on"):
+        inline(project)
+    report = inline(project, wait=PATIENCE_SECONDS)
+    process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0
+    assert len(report.skipped) == 6
+    finished(project, undisturbed)
+
+
+def test_a_journal_torn_at_any_byte(project: Path, undisturbed: dict[str, str]) -> None:
+    inline(project)
+    journal = (project / "out" / JOURNAL_FILE).read_bytes()
+    chance = random.Random(3)
+    for cut in chance.sample(range(len(journal)), 6):
+        (project / "out" / JOURNAL_FILE).write_bytes(journal[:cut])
+        finished(project, undisturbed)
+
+
+def test_a_power_cut_between_file_and_journal(project: Path, undisturbed: dict[str, str]) -> None:
+    """The data of a job are there, half of them or all, and its line is not; leftovers lie about."""
+    inline(project)
+    folder = project / "out"
+    lines = (folder / JOURNAL_FILE).read_bytes().splitlines(keepends=True)
+    last = max(i for i, line in enumerate(lines) if b'"event": "end"' in line)
+    lost = json.loads(lines[last])["path"]
+    (folder / JOURNAL_FILE).write_bytes(b"".join(lines[:last]))
+    (folder / lost).write_bytes((folder / lost).read_bytes()[:50])
+    (folder / ".work" / "dead").mkdir(parents=True)
+    (folder / ".work" / "dead" / "x.parquet").write_bytes(b"PAR1")
+    assert len(finished(project, undisturbed).skipped) == 5
+
+
+def test_a_run_that_was_interrupted_is_not_taken_for_a_whole_one(project: Path) -> None:
+    def interrupt(done: int, total: int, outcome: Outcome) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        run_plan(project / "plan.toml", scheduler="inline", progress=interrupt)
+    manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "running"
+    with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
+        tiva.open_results(project / "out")
+
+
+def test_a_moved_folder_resumes(project: Path, undisturbed: dict[str, str]) -> None:
+    inline(project)
+    moved = project.parent / f"{project.name}-moved"
+    shutil.copytree(project, moved)
+    assert len(finished(moved, undisturbed).skipped) == 6

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.batch.conftest import PLAN
+from tiva.batch.jobs import expand
+from tiva.batch.plan import parse_plan, read_plan
+from tiva.batch.positions import Positions
+from tiva.errors import MissingFileError, PlanError
+
+METHOD = '[[methods]]\nmethod = "headline"\n'
+EXAMPLE = "[[tables]]\nexample = true\n"
+
+
+def problems(text: str, root: Path) -> list[str]:
+    with pytest.raises(PlanError) as caught:
+        parse_plan(text, root / "plan.toml")
+    return list(caught.value.problems)
+
+
+def test_the_example_plan_is_valid_and_its_jobs_are_distinct(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    plan = read_plan()
+    jobs = [job for group in expand(plan) for job in group.jobs]
+    assert len(jobs) == 15
+    assert len({job.id for job in jobs}) == len({job.key for job in jobs}) == 15
+    assert plan.output == tmp_path / "tiva-results"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column", "said"),
+    [
+        ("a = = 1", 1, 5, "Invalid value"),
+        ("[output\n", 1, 8, "Expected ']'"),
+        (EXAMPLE + METHOD + 'tabels = "x"\n', 5, 1, "unknown key 'tabels'"),
+        (EXAMPLE + METHOD + "[output]\nformt = 'zarr'\n", 6, 1, "did you mean 'format'"),
+        (EXAMPLE + METHOD + "[output]\nformat = 'zar'\n", 6, 10, "did you mean 'zarr'"),
+        (EXAMPLE + METHOD + "[run]\nworkers = '2'\n", 6, 11, "must be a whole number, not a text"),
+        (EXAMPLE + METHOD + "[run]\nworkers = -2\n", 6, 11, "0 (automatic) or more"),
+        (EXAMPLE + METHOD + "[run]\nmemory = 'lots'\n", 6, 10, "not a size of memory"),
+        (EXAMPLE + METHOD + "[run]\nscheduler = 'cloud'\n", 6, 13, "unknown scheduler"),
+        (EXAMPLE + "[[methods]]\nmethod = 'headlin'\n", 4, 10, "did you mean 'headline'"),
+        (EXAMPLE + "[[methods]]\nmethod = 'kww'\nlevel = 'bilateral'\n", 4, 10, "do not go together"),
+        (EXAMPLE + "[[methods]]\nmethod = 'bm'\nlevel = ['country', 'cntry']\n", 5, 21, "unknown level 'cntry'"),
+        (METHOD, 1, 1, "no [[tables]]"),
+        (EXAMPLE, 1, 1, "nothing to compute"),
+        ("[[tables]]\n" + METHOD, 1, 1, "exactly one of"),
+        ("[[tables]]\npaths = ['missing.npz']\n" + METHOD, 2, 10, "no such table"),
+        ("[[tables]]\npaths = [\n  'no*.npz',\n]\n" + METHOD, 3, 3, "nothing matches"),
+        ("[[tables]]\ncatalogue = 'wiod2013'\n" + METHOD, 2, 1, "needs years"),
+        ("[[tables]]\ncatalogue = 'w'\nyears = '2011-1995'\n" + METHOD, 3, 9, "not a range of years"),
+        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\nbased_on = 'b'\n", 7, 12, "unknown scenario 'b'"),
+        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'baseline'\n", 6, 8, "reserved"),
+        (EXAMPLE + METHOD + EXAMPLE, 5, 1, "used twice"),
+        (EXAMPLE + METHOD + "[tables2]\n", 5, 2, "did you mean 'tables'"),
+        ("tables = 3\n" + METHOD, 1, 1, "write [[tables]]"),
+    ],
+)
+def test_mistakes_have_line_and_column(text: str, line: int, column: int, said: str, tmp_path: Path) -> None:
+    found = problems(text, tmp_path)
+    assert any(p.startswith(f"{line}:{column}: ") and said in p for p in found), found
+
+
+def test_scenarios_that_go_round_in_a_circle(tmp_path: Path) -> None:
+    text = EXAMPLE + METHOD + '[[scenarios]]\nname = "a"\nbased_on = "b"\n[[scenarios]]\nname = "b"\nbased_on = "a"\n'
+    found = problems(text, tmp_path)
+    assert [f.split(": ", 1)[0] for f in found] == ["7:12", "10:12"]
+    assert "a -> b -> a" in found[0]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "$HOME/x.npz",
+        "`id`.npz",
+        "$(id).npz",
+        "x; rm y",
+        "a|b",
+        "~/x.npz",
+        "%USERPROFILE%/x",
+        "https://me:pw@host/x",
+        "x?token=abc",
+    ],
+)
+def test_shell_syntax_and_secrets_are_refused(path: str, tmp_path: Path) -> None:
+    found = problems(f"[[tables]]\npaths = ['{path}']\n" + METHOD, tmp_path)
+    assert found[0].startswith("2:10: ")
+    assert "shell syntax" in found[0] or "password or key" in found[0]
+    if "password" in found[0]:
+        assert path not in found[0]
+    found = problems(f"[output]\nfolder = '{path}'\n" + EXAMPLE + METHOD, tmp_path)
+    assert found[0].startswith("2:10: ")
+
+
+def test_output_among_the_inputs_is_refused(project: Path) -> None:
+    for folder, said in (("data", "where inputs are looked for"), (".", "that of the plan")):
+        text = PLAN.format(form="parquet").replace('"out"', f'"{folder}"')
+        assert any(p.startswith("3:10: ") and said in p for p in problems(text, project))
+    text = PLAN.format(form="parquet").replace("data/*.nc", "data").replace('"out"', '"data/out"')
+    assert any("lies in the input" in p for p in problems(text, project))
+    text = PLAN.format(form="parquet").replace("data/*.nc", "**/*.nc").replace('"out"', '"data/deep"')
+    assert any("where inputs are looked for" in p for p in problems(text, project))
+
+
+def test_paths_are_relative_to_the_plan(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    plan = read_plan(project / "plan.toml")
+    assert plan.output == project / "out"
+    assert [f.name for f in plan.tables[0].files] == ["t2000.nc", "t2001.nc", "t2002.nc"]
+
+
+def test_missing_and_unreadable_plans(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="no such plan"):
+        read_plan(tmp_path / "none.toml")
+    (tmp_path / "latin.toml").write_bytes(b"# \xe9\n")
+    with pytest.raises(PlanError, match="not a UTF-8 text"):
+        read_plan(tmp_path / "latin.toml")
+
+
+def test_options_given_as_lists_are_combined(tmp_path: Path) -> None:
+    text = EXAMPLE + '[[methods]]\nmethod = "bm"\napproach = ["source", "sink"]\nlevel = ["country", "bilateral"]\n'
+    plan = parse_plan(text, tmp_path / "plan.toml")
+    assert len({(m.approach, m.level) for m in plan.methods}) == len(plan.methods) == 4
+
+
+KEYS = st.text("abz_-", min_size=1, max_size=4)
+VALUES = st.recursive(
+    st.integers(-5, 5) | st.booleans() | st.sampled_from(["#x", "a]b", "q\\n", "[["]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),
+    max_leaves=8,
+)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f"'{value}'"
+    if isinstance(value, list):
+        return "[" + ",\n ".join(_toml(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+    return repr(value)
+
+
+def _paths(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], object]]:
+    found: list[tuple[tuple[str | int, ...], object]] = [(path, value)]
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            found += _paths(inner, (*path, key))
+    if isinstance(value, list):
+        for index, inner in enumerate(value):
+            found += _paths(inner, (*path, index))
+    return found
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=3))
+def test_every_value_is_found_where_it_stands(values: dict[str, object]) -> None:
+    text = "".join(f"{key} = {_toml(value)} # note\n" for key, value in values.items())
+    assert tomllib.loads(text) == values
+    positions = Positions(text)
+    lines = text.split("\n")
+    for path, value in _paths(values):
+        if path and not isinstance(value, dict | list):
+            line, column = positions.value(path)
+            assert re.match(re.escape(_toml(value)), lines[line - 1][column - 1 :])

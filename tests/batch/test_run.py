@@ -1,0 +1,259 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import tiva
+from tests.batch.conftest import PLAN, contents, small_table
+from tiva.batch import costs, describe, run_plan
+from tiva.batch.execute import Outcome
+from tiva.batch.plan import parse_plan
+from tiva.batch.scenarios import StableModel, apply_scenario
+from tiva.errors import OutputError, PartialResultsWarning, UnknownLabelError, UsageError
+
+EXACT = 1e-12
+"""One BLAS thread or several change the last digits only."""
+
+
+def inline(plan: Path, **options: object) -> tiva.batch.BatchReport:
+    return run_plan(plan, scheduler="inline", progress=False, **options)  # type: ignore[arg-type]
+
+
+def manifest(folder: Path) -> dict[str, object]:
+    values: dict[str, object] = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    return values
+
+
+@pytest.mark.parametrize("form", ["parquet", "netcdf", "zarr"])
+def test_results_are_those_of_decompose_in_every_format(form: str, project: Path) -> None:
+    (project / "plan.toml").write_text(PLAN.format(form=form), encoding="utf-8")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0
+    assert len(report.outcomes) == 6
+    results = tiva.open_results(project / "out")
+    assert dict(results.sizes)["year"] == 3
+    for year in (2000, 2001, 2002):
+        for method, label in (("headline", "headline-exporter"), ("kww", "kww")):
+            direct = tiva.decompose(small_table(year), method=method)
+            stored = results.sel(year=year, decomposition=label)
+            for name in direct.data_vars:
+                np.testing.assert_allclose(stored[name], direct[name], rtol=EXACT, atol=EXACT)
+
+
+def test_numbers_are_read_when_they_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pyarrow.parquet as pq
+
+    inline(project / "plan.toml")
+    read: list[str] = []
+    original = pq.read_table
+
+    def noting(path: Path, **options: object) -> object:
+        read.append(Path(path).name)
+        return original(path, **options)
+
+    monkeypatch.setattr(pq, "read_table", noting)
+    results = tiva.open_results(project / "out")
+    assert read == []
+    value = float(results["gexp"].sel(year=2001, decomposition="headline-exporter", exporter="C1"))
+    assert read == ["small-t2001_headline-exporter_country.parquet"]
+    assert value == pytest.approx(float(tiva.decompose(small_table(2001), method="headline")["gexp"][1]), rel=EXACT)
+    picked = results["gexp"].isel(year=[2, 0], decomposition=0, exporter=slice(None, None, -1))
+    xr.testing.assert_identical(picked.load(), results["gexp"].load().isel(year=[2, 0], decomposition=0)[:, ::-1])
+
+
+def test_what_a_method_does_not_have_is_missing_not_zero(project: Path) -> None:
+    inline(project / "plan.toml")
+    results = tiva.open_results(project / "out")
+    assert "davax" in results
+    assert np.isnan(results["davax"].sel(decomposition="kww")).all()
+    assert "decomposition" not in tiva.open_results(project / "out", method="kww")["gexp"].attrs
+
+
+def test_the_parquet_folder_is_a_data_set_by_year_and_method(project: Path) -> None:
+    import pyarrow.dataset as ds
+
+    inline(project / "plan.toml")
+    table = ds.dataset(project / "out" / "data", partitioning="hive").to_table(filter=ds.field("year") == 2001)
+    assert set(table.column("method").to_pylist()) == {"headline", "kww"}
+    assert set(table.column("level").to_pylist()) == {"country"}
+
+
+def test_manifest_and_log_tell_what_happened(project: Path) -> None:
+    report = inline(project / "plan.toml")
+    values = manifest(project / "out")
+    assert values["status"] == "complete"
+    assert values["counts"] == {"ok": 6}
+    files = contents(project / "out")
+    jobs = values["jobs"]
+    assert isinstance(jobs, list)
+    for job in jobs:
+        assert files[job["path"]] == job["sha256"]
+        assert job["seconds"] >= 0
+        assert job["peak_bytes"] > 1 << 20
+        assert job["identity_residual"] < 1e-9
+    inputs = values["inputs"]
+    assert isinstance(inputs, list)
+    assert {Path(i["path"]).name for i in inputs} == {"t2000.nc", "t2001.nc", "t2002.nc"}
+    assert "small-t2000_kww_country" in (project / "out" / "run.log").read_text(encoding="utf-8")
+    assert "6 done, 0 unchanged" in report.summary()
+
+
+def test_unchanged_jobs_are_skipped_and_changed_ones_are_not(project: Path) -> None:
+    inline(project / "plan.toml")
+    before = contents(project / "out")
+    assert len(inline(project / "plan.toml").skipped) == 6
+    small_table(2001, seed=7).save(project / "data" / "t2001.nc")
+    report = inline(project / "plan.toml")
+    assert sorted(report.skipped) == sorted(o.id for o in report.outcomes if "t2001" not in o.id)
+    after = contents(project / "out")
+    assert {k for k in before if before[k] != after[k]} == {k for k in before if "t2001" in k}
+    assert len(inline(project / "plan.toml", resume=False).skipped) == 0
+    assert contents(project / "out") == after
+
+
+def test_results_that_left_the_plan_are_removed(project: Path) -> None:
+    inline(project / "plan.toml")
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    (project / "plan.toml").write_text(text.replace('[[methods]]\nmethod = "kww"\n', ""), encoding="utf-8")
+    assert len(inline(project / "plan.toml").skipped) == 3
+    assert all("headline" in name for name in contents(project / "out"))
+    assert len(contents(project / "out")) == 3
+
+
+def test_a_changed_result_is_made_again(project: Path) -> None:
+    inline(project / "plan.toml")
+    before = contents(project / "out")
+    victim = project / "out" / next(iter(before))
+    victim.write_bytes(victim.read_bytes()[:-1])
+    assert len(inline(project / "plan.toml").skipped) == 5
+    assert contents(project / "out") == before
+
+
+def test_a_dry_run_lists_jobs_and_writes_nothing(project: Path) -> None:
+    text = describe(project / "plan.toml")
+    assert "6 jobs on 3 tables" in text
+    assert "estimate: " in text
+    assert text.count("to do") == 6
+    assert not (project / "out").exists()
+    inline(project / "plan.toml")
+    assert describe(project / "plan.toml").count("unchanged ") == 6
+
+
+def test_a_folder_with_other_files_is_refused(project: Path) -> None:
+    (project / "out").mkdir()
+    (project / "out" / "thesis.tex").touch()
+    with pytest.raises(OutputError, match="holds other files"):
+        inline(project / "plan.toml")
+
+
+def test_opening_refuses_what_is_not_there(project: Path, tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="no results"):
+        tiva.open_results(project / "out")
+    inline(project / "plan.toml")
+    with pytest.raises(UnknownLabelError, match="unknown level"):
+        tiva.open_results(project / "out", level="sector")
+    with pytest.raises(UnknownLabelError, match="did you mean 'kww'"):
+        tiva.open_results(project / "out", method="kw")
+
+
+def test_a_job_that_needs_more_memory_than_allowed_is_refused(project: Path) -> None:
+    report = inline(project / "plan.toml", memory="100MB")
+    assert {o.status for o in report.outcomes} == {"refused"}
+    assert report.exit_code == 1
+    assert "allowed is 100.0 MB" in report.summary()
+
+
+def test_progress_can_be_a_function(project: Path) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def note(done: int, total: int, outcome: Outcome) -> None:
+        assert outcome.status == "ok"
+        seen.append((done, total))
+
+    run_plan(project / "plan.toml", scheduler="inline", progress=note)
+    assert seen == [(i, 6) for i in range(1, 7)]
+
+
+def test_plain_lines_where_there_is_no_terminal(project: Path) -> None:
+    code = f"import tiva.batch; tiva.batch.run_plan({str(project / 'plan.toml')!r}, scheduler='inline')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 6
+    assert "\x1b" not in done.stderr
+
+
+def test_bits_do_not_depend_on_what_was_asked_for_first() -> None:
+    first, second = StableModel(small_table(2000)), StableModel(small_table(2000))
+    _ = first.inverse
+    first.expect_inverse()
+    for a, b in zip(first.inverse_diagonal_blocks, second.inverse_diagonal_blocks, strict=True):
+        assert (a == b).all()
+
+
+def test_demand_scenario_against_explicit_inverse(project: Path) -> None:
+    table = small_table(2000)
+    text = (
+        '[[tables]]\nexample = true\n[[methods]]\nmethod = "kww"\n[[scenarios]]\nname = "shock"\n'
+        'final_demand = [{ seller = "C1", sector = "s0", absorber = "C2", factor = 0.5 }]\n'
+    )
+    shocked = apply_scenario(table, parse_plan(text, project / "p.toml").scenarios[0])
+    final = table.final_demand_by_absorber.copy()
+    final[2, 2] *= 0.5
+    coefficients = table.intermediate / table.output
+    output = np.linalg.inv(np.eye(6) - coefficients) @ final.sum(axis=1)
+    np.testing.assert_allclose(shocked.output, output, rtol=EXACT)
+    np.testing.assert_allclose(shocked.intermediate, coefficients * output, rtol=EXACT)
+    np.testing.assert_allclose(shocked.value_added / output, table.value_added / table.output, rtol=EXACT)
+    assert shocked.check().ok
+
+
+def test_scenarios_with_groups_and_aggregation_and_margins_axis(project: Path) -> None:
+    text = PLAN.format(form="parquet").replace("data/*.nc", "data/t2000.nc") + (
+        '[[scenarios]]\nname = "union"\ngroups = { U = ["C0", "C1"] }\n'
+        '[[scenarios]]\nname = "one-sector"\nbased_on = "union"\naggregate_sectors = { all = ["s0", "s1"] }\n'
+    )
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    assert inline(project / "plan.toml").exit_code == 0
+    results = tiva.open_results(project / "out", method="kww")
+    assert list(results["scenario"].values) == ["baseline", "union", "one-sector"]
+    direct = tiva.decompose(small_table(2000), method="kww", groups={"U": ["C0", "C1"]})
+    stored = results["gexp"].sel(scenario="union", exporter="U").item()
+    assert stored == pytest.approx(direct["gexp"].sel(exporter="U").item(), rel=EXACT)
+
+
+def test_partial_results_are_announced(project: Path) -> None:
+    (project / "data" / "t2002.nc").write_bytes(b"no table")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 1
+    assert len(report.failed) == 2
+    assert manifest(project / "out")["status"] == "incomplete"
+    with pytest.warns(PartialResultsWarning, match="2 of 6 results are missing"):
+        results = tiva.open_results(project / "out")
+    assert list(results["year"].values) == [2000, 2001]
+
+
+def test_sizes_of_memory() -> None:
+    assert costs.parse_bytes("8GB") == 8 << 30
+    assert costs.parse_bytes("1.5 GiB") == 3 << 29
+    assert costs.format_bytes(3 << 29) == "1.5 GB"
+    with pytest.raises(UsageError, match="not a size"):
+        costs.parse_bytes("0GB")
+
+
+def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(costs, "cores", lambda: 4)
+    small = [(300, costs.estimate(300, 3, rate=1e9)) for _ in range(12)]
+    large = [(9800, costs.estimate(9800, 3, rate=1e10)) for _ in range(4)]
+    many = [(2000, costs.estimate(2000, 6, rate=1e9)) for _ in range(12)]
+    assert costs.choose_layout(large, 0, 6 << 30).workers == 1
+    assert costs.choose_layout(large, 0, 6 << 30).threads == 4
+    assert costs.choose_layout(many, 0, 64 << 30).workers == 4
+    assert costs.choose_layout(many, 0, 64 << 30).threads == 1
+    assert costs.choose_layout(many, 0, 2 << 30).workers == 4
+    assert costs.choose_layout(small, 3, 64 << 30).workers == 3
