@@ -1,4 +1,4 @@
-"""How kernels are compiled: machine code kept on disk, so that worker processes and the command line do not recompile."""
+"""How kernels are compiled: machine code is kept on disk, so that other processes need not compile again."""
 
 from __future__ import annotations
 
