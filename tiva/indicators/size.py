@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tiva.bands.coverage import used_status
 from tiva.bands.model import BandedModel
 from tiva.bands.shares import MARGINS, Status
 from tiva.bands.split import BandedTable
@@ -25,7 +26,6 @@ from tiva.indicators.size_frame import (
     dims,
     ratio,
     share_of_total,
-    used_status,
 )
 from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.kernels.segments import spread_columns
