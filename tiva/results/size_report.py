@@ -180,13 +180,13 @@ class SizeReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON; numbers that are missing are ``None``."""
-        by_size = [*_records(self.exports), *_records(self.demand), *_records(self.imports)]
-        joined: dict[tuple[str, str], dict[str, Any]] = {}
-        for record in by_size:
-            key = (record["exporter"], record["size"])
-            joined.setdefault(key, {"status": self.status(*key)} if key in _statuses(self.banded) else {}).update(
-                record
-            )
+        by_size: dict[tuple[str, str], dict[str, Any]] = {
+            (country, band): {"exporter": country, "size": band, "status": status}
+            for (country, band), status in self.statuses.items()
+            if country in self.countries
+        }
+        for record in (*_records(self.exports), *_records(self.demand), *_records(self.imports)):
+            by_size[record["exporter"], record["size"]].update(record)
         return _plain_dict(
             {
                 "title": self.title,
