@@ -76,8 +76,8 @@ def direct_indirect(report: SizeReport, *, ax: Axes | None = None) -> Figure:
     axes.set_xlabel("% of the country's domestic value added in exports (diamonds: % of its gross exports)")
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.6)
     axes.set_axisbelow(True)
-    _finish(figure, axes, f"Who exports, directly and indirectly: {report.banded.source.title}", _caption(report, drawn),
-            own=ax is None)  # fmt: skip
+    title = f"Who exports, directly and indirectly: {report.banded.source.title}"
+    _finish(figure, axes, title, _caption(report, drawn), own=ax is None)
     return figure
 
 
@@ -155,7 +155,8 @@ def _shares(report: SizeReport, rows: Sequence[tuple[str, str]], term: str) -> F
     if term == "export_share":
         return 100 * values
     total = report.exports["dva"].sum("size")
-    return 100 * values / np.array([float(total.sel(exporter=c)) for c, _ in rows])
+    whole = np.array([float(total.sel(exporter=c)) for c, _ in rows])
+    return np.asarray(100 * values / whole, dtype=np.float64)
 
 
 def _whiskers(axes: Axes, report: SizeReport, rows: Sequence[tuple[str, str]], places: FloatArray) -> bool:

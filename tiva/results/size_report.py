@@ -172,7 +172,7 @@ class SizeReport:
         parts += [] if self.middle is None else [self.middle]
         merged = xr.merge([*parts, self.coverage], join="outer", combine_attrs="override")
         notes = [*json.loads(str(self.exports.attrs["notes"])), *self.notes, *map(describe_record, self.log)]
-        intervals = json.dumps(_plain([asdict(i) for i in self.intervals]), ensure_ascii=False)
+        intervals = json.dumps(plain([asdict(i) for i in self.intervals]), ensure_ascii=False)
         return merged.assign_attrs(
             title=self.title, notes=json.dumps(notes, ensure_ascii=False), intervals=intervals,
             sources=json.dumps(self.banded.shares.sources, ensure_ascii=False),
@@ -428,15 +428,15 @@ def _records(dataset: xr.Dataset) -> list[dict[str, Any]]:
 
 
 def _plain_dict(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: _plain(value) for name, value in values.items()}
+    return {name: plain(value) for name, value in values.items()}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return plain JSON values; NaN is ``None``."""
     if isinstance(value, dict):
         return _plain_dict(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float | np.floating):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, np.integer):
