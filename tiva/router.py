@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import ConcordanceError, UnknownLabelError, UsageError, explain
@@ -100,9 +100,15 @@ def decompose(
     _refuse_own_partner(wanted)
     from tiva.results.labels import label, with_notes
 
-    dataset = label(model, _run(row, model, level, detail=detail), row, level, detail=detail)
+    function = _function(row)
+    accepted = inspect.signature(function).parameters
+    options = {"detail": detail, "level": level, **wanted}
+    terms = function(model, **{name: value for name, value in options.items() if name in accepted})
+    dataset = label(model, terms, row, level, detail=detail)
     for name, labels in wanted.items():
         if name not in dataset.dims:
+            if name in accepted:
+                continue
             raise UsageError(
                 explain(
                     f"{name} cannot be selected at level {level!r}",
@@ -211,9 +217,6 @@ def _refuse_own_partner(wanted: dict[str, tuple[str, ...]]) -> None:
         )
 
 
-def _run(row: Method, model: Operators, level: str, *, detail: bool) -> Terms:
+def _function(row: Method) -> Callable[..., Terms]:
     module, name = row.function.split(":")
-    function = getattr(importlib.import_module(f"tiva.decompositions.{module}"), name)
-    accepted = inspect.signature(function).parameters
-    options = {name: value for name, value in (("detail", detail), ("level", level)) if name in accepted}
-    return function(model, **options)  # type: ignore[no-any-return]
+    return getattr(importlib.import_module(f"tiva.decompositions.{module}"), name)  # type: ignore[no-any-return]

@@ -93,6 +93,24 @@ class Origins:
             )
         return xr.DataArray(self.cube.compute(), self.coords, self.dims, name=self._name, attrs=self._attributes())
 
+    def to_dataset(self, max_bytes: int = MAX_BYTES) -> xr.Dataset:
+        """Return the result as a dataset of one variable, as exports and printed tables take it."""
+        values = self.to_xarray(max_bytes)
+        kept = ("long_name", "units", "additive", "reference")
+        dataset = values.to_dataset()
+        dataset.attrs = {name: value for name, value in values.attrs.items() if name not in kept}
+        dataset[self._name].attrs = {name: values.attrs[name] for name in kept}
+        table = getattr(self.cube.model, "banded", self.cube.model.table)
+        return dataset.assign_attrs(
+            title=f"value added by origin, {table.title}",
+            method="origins",
+            unit=self.cube.model.unit,
+            currency=table.currency,
+            citation=_REFERENCE,
+            table_citation=table.provenance.citation,
+            provenance=json.dumps(table.provenance.to_dict(), ensure_ascii=False),
+        )
+
     def frames(self) -> Iterator[pd.DataFrame]:
         """Yield the result block by block in long form: a column for each dimension, and the value."""
         import pandas as pd

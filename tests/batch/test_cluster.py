@@ -44,8 +44,8 @@ def test_a_worker_killed_under_dask(project: Path) -> None:
 
     run_plan(project / "plan.toml", scheduler="inline", progress=False, out=project / "quiet")
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        Client(cluster) as client,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         pids = client.run(os.getpid)
 
@@ -57,6 +57,16 @@ def test_a_worker_killed_under_dask(project: Path) -> None:
     assert [o.message for o in report.failed] == []
     assert len(report.outcomes) == 6
     assert contents(project / "out") == contents(project / "quiet")
+
+
+@pytest.mark.slow
+def test_a_job_that_takes_too_long_under_dask(project: Path) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    report = run_plan(project / "plan.toml", scheduler="local", workers=1, timeout=1e-3, progress=False)
+    assert {o.status for o in report.outcomes} <= {"timed out", "ok"}
+    assert report.outcomes[0].status == "timed out"
+    assert report.exit_code == 1
 
 
 def test_slurm_jobs_have_one_process_of_one_thread() -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,10 @@ def journal_lines(folder: Path) -> int:
     return path.read_bytes().count(b'"event": "end"') if path.exists() else 0
 
 
+def moved_on(folder: Path, before: int, process: subprocess.Popen[bytes]) -> bool:
+    return journal_lines(folder) > before or process.poll() is not None
+
+
 def finished(project: Path, undisturbed: dict[str, str]) -> BatchReport:
     """Finish a run, and check data and manifest against the undisturbed one."""
     report = inline(project)
@@ -87,7 +92,7 @@ def test_kill_9_at_random_moments(project: Path, undisturbed: dict[str, str]) ->
     for _ in range(2):
         before = journal_lines(project / "out")
         process = started(project)
-        until(lambda before=before: journal_lines(project / "out") > before or process.poll() is not None)  # type: ignore[misc]
+        until(partial(moved_on, project / "out", before, process))
         time.sleep(chance.uniform(0.0, 0.12))
         process.kill()
         process.communicate()

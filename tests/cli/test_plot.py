@@ -9,7 +9,9 @@ from tests.paths import listed
 from tiva.table.icio_table import IcioTable
 
 
-@pytest.mark.parametrize(("kind", "suffix"), [("bars", "png"), ("amounts", "svg"), ("participation", "pdf")])
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("bars", "png"), ("amounts", "svg"), ("participation", "pdf"), ("origins", "png")]
+)
 def test_figures_are_written(capsys: pytest.CaptureFixture[str], tmp_path: Path, kind: str, suffix: str) -> None:
     code, out, err = ran(
         capsys, "plot", "--kind", kind, "--out", str(tmp_path / f"f.{suffix}"), "--exporter", "WLD-ROW"

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+import tiva
 from tests import brute_force
 from tests.tables import Oddities, odd_tables, random_table
 from tiva.decompositions import self_perimeter
@@ -202,3 +203,45 @@ def test_a_satellite_takes_the_place_of_value_added(
     table = random_table(4)
     jobs = np.random.default_rng(4).random(table.n)
     assert_equal(method(LeontiefModel(table, satellite=jobs), brute_force.economy(table, satellite=jobs)))
+
+
+@pytest.mark.parametrize("groups", [None, {"UNION": ("C1", "C3")}])
+@pytest.mark.parametrize(
+    ("sector", "importer"), [(["s0", "s2"], ["C0", "C2"]), (["s1"], ["C4"]), (None, ["C0"]), (None, None)]
+)
+def test_any_group_of_sectors_and_partners_is_a_perimeter(
+    sector: list[str] | None, importer: list[str] | None, groups: dict[str, tuple[str, ...]] | None
+) -> None:
+    table = random_table(21, 5, 3, Oddities(netted=(7,), negative_inventories=3))
+    e, model = brute_force.economy(table, groups), LeontiefModel(table, groups=groups)
+    sold = np.isin(np.array(model.sectors), sector or model.sectors)[model.row_sector]
+    exact = e.empty(*brute_force.SELF)
+    for s in range(e.g):
+        partners = [r for r in e.others(s) if model.countries[r] in (importer or model.countries)]
+        rows = np.array([row for row in e.blocks[s] if sold[row]])
+        if partners:
+            for name, value in brute_force.perimeter(e, rows, partners).items():
+                exact[name][rows, s] = value
+    ours = self_perimeter.group(model, sector=sector, importer=importer).arrays
+    by_row = {name: values.sum(axis=1) for name, values in ours.items()}
+    assert_equal((by_row, {name: values.sum(axis=1) for name, values in exact.items()}))
+
+
+def test_all_sectors_and_partners_together_are_the_exporter_perspective() -> None:
+    model = LeontiefModel(random_table(22))
+    ours, theirs = self_perimeter.group(model).arrays, brute_force.bm_source(brute_force.economy(model.table))
+    assert_equal((ours, {name: theirs[name] for name in ("gexp", "dc", "dva", "ddc", "fc", "fva", "fdc")}))
+
+
+def test_perimeter_of_a_group_through_the_router() -> None:
+    table = random_table(23)
+    options = {"perspective": "self", "perimeter": "group", "sector": ["s0", "s1"], "importer": ["C1", "C3"]}
+    total = tiva.decompose(table, exporter="C0", **options)  # type: ignore[arg-type]
+    flows = tiva.decompose(table, exporter="C0", level="sector-bilateral", **options)  # type: ignore[arg-type]
+    e = brute_force.economy(table)
+    exact = brute_force.perimeter(e, np.array([0, 1]), [1, 3])
+    for name, values in exact.items():
+        assert float(total[name].sum()) == pytest.approx(values.sum(), rel=ROUNDING)
+        assert float(flows[name].sum()) == pytest.approx(values.sum(), rel=ROUNDING)
+    one_by_one = tiva.decompose(table, perspective="self", level="sector-bilateral", exporter="C0", sector=["s0", "s1"])
+    assert float(one_by_one["dva"].sel(importer=["C1", "C3"]).sum()) > float(total["dva"].sum())

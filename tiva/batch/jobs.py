@@ -46,14 +46,14 @@ class TableSource:
     options: Mapping[str, Any]
     margins_name: str
     margins: MarginSpec | None
-    margins_input: Input | None
+    margins_inputs: Mapping[str, Input]
     scenario_name: str
     scenarios: tuple[ScenarioSpec, ...]
     backend: str | None
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files behind it."""
-        return tuple(i for i in (self.input, self.margins_input) if i is not None)
+        return (*(() if self.input is None else (self.input,)), *self.margins_inputs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,13 +165,21 @@ def _sources(plan: Plan) -> list[TableSource]:
                             options=table.options,
                             margins_name=margin,
                             margins=spec,
-                            margins_input=None if spec is None else Input(str(spec.file), digest(spec.file)),
+                            margins_inputs=_margin_inputs(spec),
                             scenario_name=scenario,
                             scenarios=plan.scenario_chain(scenario),
                             backend=plan.backend,
                         )
                     )
     return found
+
+
+def _margin_inputs(spec: MarginSpec | None) -> dict[str, Input]:
+    """Return the files of margins by the argument that takes them, ``source`` first."""
+    if spec is None:
+        return {}
+    files = {"source": spec.file, **spec.more}
+    return {name: Input(str(file), digest(file)) for name, file in files.items() if file.is_file()}
 
 
 def _table_years(table: TableSpec) -> list[tuple[str, Path | None, int | None]]:
@@ -224,9 +232,9 @@ def _described(source: TableSource) -> dict[str, Any]:
     """Return the source without the places of its files: moving them changes nothing."""
     values = asdict(source)
     values["input"] = source.input.sha256 if source.input else None
-    values["margins_input"] = source.margins_input.sha256 if source.margins_input else None
+    values["margins_inputs"] = {name: given.sha256 for name, given in source.margins_inputs.items()}
     if source.margins is not None:
-        values["margins"].pop("file")
+        del values["margins"]["file"], values["margins"]["more"]
     return values
 
 

@@ -104,10 +104,14 @@ class CubeSpec:
 
 @dataclass(frozen=True, slots=True)
 class MarginSpec:
-    """A file of margins by firm-size band, and the options of ``prepare_margins`` and ``split_by_size``."""
+    """A file of margins by firm-size band, and the options of ``prepare_margins`` and ``split_by_size``.
+
+    ``more`` holds the files that :func:`tiva.read_margins` takes by name: ``schemes`` and ``sector_map``.
+    """
 
     name: str
     file: Path
+    more: Mapping[str, Path]
     prepare: Mapping[str, Any]
     options: Mapping[str, Any]
 
@@ -400,11 +404,19 @@ def _margin(fields: Fields, root: Path) -> MarginSpec:
         if name in fields:
             options[name] = fields.choice(name, allowed, default=allowed[0])
     label = fields.label("name", default=file.stem if file else "margins")
+    more: dict[str, Path] = {}
+    for name in ("schemes", "sector_map"):
+        fields.take(name, Kind.TEXT, default=None)
+        found = safe_path(fields, name, root, default=None) if name in fields else None
+        if found is not None:
+            more[name] = found
+            if not found.is_file():
+                fields.problem(name, f"no such file: {found}", value=True)
     if file is not None and not file.is_file():
         fields.problem("path", f"no such file: {file}", value=True)
     prepare = _preparation(fields.table("prepare"))
     fields.finish()
-    return MarginSpec(label, file or root, prepare, options)
+    return MarginSpec(label, file or root, more, prepare, options)
 
 
 def _preparation(fields: Fields) -> dict[str, Any]:

@@ -99,8 +99,8 @@ def open_results(
     -------
     xarray.Dataset
         Dimensions ``year`` and ``decomposition`` (a method with its options) first, then ``table``, ``scenario`` and
-        ``margins`` where they differ, then those of the results. Labels are united in order of first appearance; what a table or method does not have is
-        missing (NaN), never zero. ``year`` is -1 for a table without one.
+        ``margins`` where they differ, then those of the results. Labels are united in order of first appearance; what
+        a table or method does not have is missing (NaN), never zero. ``year`` is -1 for a table without one.
 
     Raises
     ------

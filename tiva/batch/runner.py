@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import textwrap
 import time
 import uuid
 from collections.abc import Generator, Iterator, Mapping, Sequence
@@ -96,7 +97,7 @@ def _summary(report: BatchReport) -> str:
     if residuals:
         lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
     lines.append(f"results: {report.output}")
-    lines.extend(f"  {o.status}: {o.id}: {o.message}" for o in report.failed)
+    lines.extend(f"  {o.status}: {o.id}: {textwrap.shorten(o.message, 300)}" for o in report.failed)
     return "\n".join(lines)
 
 

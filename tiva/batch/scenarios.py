@@ -72,11 +72,7 @@ def load_table(source: TableSource) -> IcioTable:
     if source.kind == "example":
         return tiva.example()
     if source.kind == "catalogue":
-        opener = getattr(tiva, "open", None)
-        if opener is None:
-            raise UsageError(explain("this installation has no catalogue of tables", do="give paths = [...]"))
-        table: IcioTable = opener(source.catalogue, source.year, **dict(source.options))
-        return table
+        return tiva.open(source.catalogue, source.year, **dict(source.options))
     if source.input is None:
         raise UsageError(explain(f"the table {source.name} has no file"))
     return tiva.read(source.input.path, layout=source.layout, year=source.year, **dict(source.options))
@@ -123,10 +119,12 @@ def _split(table: IcioTable, source: TableSource, groups: dict[str, tuple[str, .
             BackendFallbackWarning,
             stacklevel=2,
         )
-    margins, given = source.margins, source.margins_input
-    if margins is None or given is None:
+    margins = source.margins
+    if margins is None:
         raise UsageError(explain(f"{source.name} has no margins to split with"))
-    shares = tiva.prepare_margins(table, tiva.read_margins(given.path), **dict(margins.prepare))
+    files = {name: given.path for name, given in source.margins_inputs.items()}
+    facts = tiva.read_margins(files.pop("source"), **files)
+    shares = tiva.prepare_margins(table, facts, **dict(margins.prepare))
     model: Any = tiva.split_by_size(table, shares, **dict(margins.options)).model(groups=groups)
     return model  # type: ignore[no-any-return]
 

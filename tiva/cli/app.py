@@ -42,6 +42,7 @@ Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
 
 MODULES: tuple[str, ...] = (
     "tiva.cli.decompose",
+    "tiva.cli.origins",
     "tiva.cli.table",
     "tiva.cli.plot",
     "tiva.cli.sizes",

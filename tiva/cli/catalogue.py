@@ -39,6 +39,7 @@ def register(app: App) -> None:
 def terms(
     *,
     method: str | None = None,
+    tool: str | None = None,
     json: Annotated[bool, _SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
@@ -48,6 +49,8 @@ def terms(
     ----------
     method
         Only this method.
+    tool
+        Instead, what another tool calls the terms: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd, or all.
     json
         JSON instead of text.
     common
@@ -55,6 +58,10 @@ def terms(
     """
     from tiva.terms import term
     from tiva.terms import terms as every
+
+    if tool is not None:
+        _dictionary(tool, method, json=json)
+        return
 
     rows = _methods(method)
     codes = list(dict.fromkeys(code for row in rows for code in (*row.terms, *row.detail_terms, *row.partition)))
@@ -105,6 +112,22 @@ def cite(
         for text in texts:
             emit(textwrap.fill(f"{name}: {text}", 110, initial_indent="  ", subsequent_indent="    "))
     emit(f"\ntable\n  {table}")
+
+
+def _dictionary(tool: str, method: str | None, *, json: bool) -> None:
+    from tiva.errors import UnknownLabelError
+    from tiva.vocabulary import TOOLS, vocabulary
+
+    if tool not in {"all", *TOOLS}:
+        raise UnknownLabelError("tool", tool, ("all", *TOOLS))
+    _methods(method)
+    rows = [e for e in vocabulary() if tool in {"all", e.tool} and method in {None, e.method}]
+    if json:
+        emit_json([asdict(row) for row in rows])
+        return
+    head = ("tool", "its name", "our terms", "method", "perspective", "approach", "level", "remark")
+    body = [(e.tool, e.name, e.expression, e.method, e.perspective, e.approach, e.level, e.remark) for e in rows]
+    emit(aligned(head, body))
 
 
 def env(

@@ -91,7 +91,7 @@ def decompose(
         Options of every command.
     """
     common, reading = common or Common(), reading or Reading()
-    chosen = _format(format, out, json=json)
+    chosen = output_format(format, out, json=json)
     if out is not None:
         from tiva.results.export import check_target
 
@@ -148,7 +148,8 @@ def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows:
         show(breakdown(result, rows=rows))
 
 
-def _format(format: str | None, out: Path | None, *, json: bool) -> str | None:  # noqa: A002
+def output_format(format: str | None, out: Path | None, *, json: bool) -> str | None:  # noqa: A002
+    """Return the format asked for, or ``None`` where the suffix decides; refuse what cannot go to a terminal."""
     if json and format not in {None, "json"}:
         raise UsageError(explain("--json and --format contradict each other", got=f"--format {format}"))
     chosen = "json" if json else format

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from matplotlib.figure import Figure
 
-KINDS = ("bars", "amounts", "participation", "lines")
+KINDS = ("bars", "amounts", "participation", "origins", "lines")
 SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -40,7 +40,7 @@ def plot(
         A table; several tables of different years for --kind lines; the embedded example when left out.
     kind
         bars: composition of exports in %; amounts: the same in money; participation: backward against forward;
-        lines: a term in % of gross exports over the years.
+        origins: foreign value added in exports by country of origin; lines: a term in % of gross exports over years.
     out
         File to write: .png, .svg or .pdf.
     term
@@ -57,7 +57,7 @@ def plot(
     results = []
     for path in tables or (None,):
         with progress(f"decomposing {path or 'the example'} ...", common):
-            results.append(_decomposed(path, layout, exporter))
+            results.append(_computed(kind, path, layout, exporter))
     with progress("drawing ...", common):
         figure = _draw(kind, results, term)
         from tiva.files import replacing
@@ -88,12 +88,18 @@ def _check(kind: str, out: Path, tables: int) -> None:
     ensure_writable(out)
 
 
-def _decomposed(path: Path | None, layout: str | None, exporter: list[str] | None) -> xr.Dataset:
+def _computed(kind: str, path: Path | None, layout: str | None, exporter: list[str] | None) -> xr.Dataset:
     from tiva.cli.decompose import selected
-    from tiva.router import decompose
 
     table = read_table(path, Reading(layout=layout))
-    return decompose(table, exporter=selected("exporter", exporter, table) if exporter else None)
+    exporters = selected("exporter", exporter, table) if exporter else None
+    if kind == "origins":
+        from tiva.selection import origins
+
+        return origins(table, "fva", exporter=exporters).to_xarray().to_dataset(name="fva")
+    from tiva.router import decompose
+
+    return decompose(table, exporter=exporters)
 
 
 def _draw(kind: str, results: list[xr.Dataset], term: str) -> Figure:
@@ -103,6 +109,8 @@ def _draw(kind: str, results: list[xr.Dataset], term: str) -> Figure:
         from tiva.results.series import join_years
 
         return figures.lines(join_years(results), term)
+    if kind == "origins":
+        return figures.heat(results[0]["fva"])
     if kind == "participation":
         return figures.participation(results[0])
     return figures.bars(results[0], unit="percent" if kind == "bars" else "amount")

@@ -6,6 +6,8 @@ is taken out (Los, Timmer and de Vries). They are not additive: perimeters of di
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from tiva.decompositions.borin_mancini import contents
@@ -86,6 +88,49 @@ def bilateral(model: Operators) -> Terms:
     dc, fc = unit["dc"][:, None], unit["fc"][:, None]
     terms = _terms(model.exports, returning, dc, fc, dva, fva)
     return Terms(_taxes(terms, unit["taxes_margins"][:, None], model.exports), ROWS_BY_IMPORTER, (NOT_ADDITIVE,))
+
+
+def group(model: Operators, *, sector: Sequence[str] | None = None, importer: Sequence[str] | None = None) -> Terms:
+    """Decompose, for each exporter, its exports of some sectors to some partners in the perimeter of all of them.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    sector, importer
+        Labels of the exporting sectors and of the partners that make the perimeter; ``None`` for all.
+
+    Returns
+    -------
+    Terms
+        Axes row × importer: ``gexp dc dva vax ref ddc fc fva fdc``, zero outside the perimeter. Flows of one exporter
+        add up, exporters do not.
+
+    Notes
+    -----
+    With T the exporter's rows and R the partners', contents of T are multiplied by (I + A_TR B_RT)^-1. All partners
+    and sectors give the exporter perspective, one of each the perimeters above.
+
+    References
+    ----------
+    Borin and Mancini (2019), WPS 8804, eqs. 46-49.
+    """
+    partners = np.isin(np.array(model.countries), importer if importer is not None else model.countries)
+    sold = np.isin(np.array(model.sectors), sector if sector is not None else model.sectors)[model.row_sector]
+    unit = contents(model)
+    dc, fc = unit["dc"], unit["fc"]
+    within = np.stack([dc, fc])
+    for s in range(len(model.countries)):
+        rows = np.flatnonzero(sold & (model.row_country == s))
+        buyers = partners[model.row_country] & (model.row_country != s)
+        if len(rows) and buyers.any():
+            back = model.input_rows(rows)[:, buyers] @ model.inverse_columns(rows)[buyers]
+            within[:, rows] = np.linalg.solve((np.eye(len(rows)) + back).T, within[:, rows].T).T
+    inside = sold[:, None] & partners
+    exports = np.where(inside, model.exports, 0.0)
+    returning = np.where(inside, model.trade_products(paired=[model.absorption])[:, :, 0], 0.0)
+    terms = _terms(exports, returning, dc[:, None], fc[:, None], within[0][:, None], within[1][:, None])
+    return Terms(_taxes(terms, unit["taxes_margins"][:, None], exports), ROWS_BY_IMPORTER, (NOT_ADDITIVE,))
 
 
 def _terms(

@@ -70,7 +70,7 @@ def exports_by_size_draws(table: BandedTable, country: str, draws: MarginDraws) 
     x = source.output[members]
     inverse = np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
     totals = FlowTotals(*(getattr(table.totals, name)[members] for name in _TOTALS))
-    values = [draws.values[name][:, rows] for name in MARGINS]
+    values = [_drawn(draws, name, rows) for name in MARGINS]
     splits = [derive(totals, start, Margins(*(v[k] for v in values)))[0] for k in range(len(draws))]
     band = table.row_band[rows]
     found = _solved(splits, start, source.intermediate[local] * inverse, totals, inverse, band, len(table.bands))
@@ -78,11 +78,13 @@ def exports_by_size_draws(table: BandedTable, country: str, draws: MarginDraws) 
 
 
 def _refuse(table: BandedTable, country: str, draws: MarginDraws) -> None:
-    expected = table.split.output.shape[0]
-    if draws.values["output"].shape[1] != expected:
+    if not np.array_equal(draws.shares.band_ptr, table.split.start):
         raise BandShareError(
             explain(
-                "draws are of other band rows than the table's", got=draws.values["output"].shape[1], expected=expected
+                "draws are of other band rows than the table's",
+                got=f"{draws.shares.rows} rows",
+                expected=f"{len(table.split.output)} rows",
+                do="draw around the shares that the table was split with",
             )
         )
     if country in table.domestic_blocks or table.theta[table.countries.index(country)] != 0:
@@ -92,6 +94,14 @@ def _refuse(table: BandedTable, country: str, draws: MarginDraws) -> None:
                 do="split the table without domestic_blocks and theta to draw margins",
             )
         )
+
+
+def _drawn(draws: MarginDraws, margin: str, rows: IntArray) -> FloatArray:
+    """Return (D, R_c): the draws of a margin on some rows; rows that do not vary keep their share."""
+    values = np.repeat(draws.shares.margin(margin)[None, rows], len(draws), axis=0)
+    inside = np.isin(draws.rows, rows)
+    values[:, np.searchsorted(rows, draws.rows[inside])] = draws.values[margin][:, inside]
+    return values
 
 
 def _solved(

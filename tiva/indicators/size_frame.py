@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tiva._version import __version__
+from tiva.bands.coverage import coverage_note, headline_coverage, used_status
 from tiva.bands.model import BandedModel
 from tiva.bands.shares import Status
 from tiva.bands.split import BandedTable
 from tiva.errors import UnknownLabelError, UsageError, explain
-from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.arrays import FloatArray
 from tiva.model.leontief import LeontiefModel
 from tiva.terms import term
 
@@ -157,7 +158,7 @@ def coverage_attributes(model: BandedModel) -> dict[str, Any]:
     split, observed = headline_coverage(banded)
     return {
         "split_method": banded.method,
-        "coverage": f"{split:.1%} of exports in split sectors, {observed:.1%} of exports with observed shares",
+        "coverage": coverage_note(banded),
         "exports_in_split_sectors": split,
         "exports_observed": observed,
         "coverage_by_exporter": json.dumps(_coverage_by_exporter(model), ensure_ascii=False),
@@ -197,22 +198,3 @@ def status_of_flow(model: BandedModel, margin: str) -> FloatArray:
     found = np.zeros((len(model.countries), len(Status)))
     np.add.at(found, (model.row_country, used_status(model.banded, margin)[model.source_row]), flow)
     return ratio(found, found.sum(axis=1, keepdims=True))
-
-
-def headline_coverage(banded: BandedTable) -> tuple[float, float]:
-    """Return the shares of world exports in split sectors, and split by an observed export margin."""
-    exports = banded.shares.exports * banded.totals.exports[banded.split.segment]
-    total = float(exports.sum())
-    if total == 0:
-        return 0.0, 0.0
-    is_split = banded.shares.row_band >= 0
-    observed = is_split & (used_status(banded, "exports") == Status.OBSERVED)
-    return float(exports[is_split].sum()) / total, float(exports[observed].sum()) / total
-
-
-def used_status(banded: BandedTable, margin: str) -> IntArray:
-    """Return, shape (R,), the status of a margin as it was used: a proportional split assumes all but output."""
-    status = banded.shares.status[margin]
-    if banded.method == "proportional" and margin != "output":
-        return np.where(banded.shares.row_band >= 0, int(Status.ASSUMED), status)
-    return status

@@ -172,7 +172,10 @@ def heat(
     axes.set_ylabel(rows)
     bar = figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02, extend="min" if low > float(shown.min()) else None)
     bar.set_label(str(data.attrs.get("units", "")))
-    axes.set_title(str(data.attrs.get("long_name", data.name or "")), loc="left", fontsize=11, fontweight="bold")
+    axes.set_title(
+        str(data.attrs.get("long_name", data.name or "")), loc="left", fontsize=11, fontweight="bold", pad=18
+    )
+    _source(axes, str(data.attrs.get("table", "")))
     figure.tight_layout()
     return figure
 
@@ -366,9 +369,13 @@ def _finish(figure: Figure, axes: Axes, dataset: xr.Dataset, title: str) -> None
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold", pad=18)
-    source = str(dataset.attrs.get("title", ""))
-    axes.text(0, 1.008, source, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
+    _source(axes, str(dataset.attrs.get("title", "")))
     figure.tight_layout()
+
+
+def _source(axes: Axes, text: str) -> None:
+    """Write below the title what the numbers are from."""
+    axes.text(0, 1.008, text, transform=axes.transAxes, fontsize=8, color="#555555", va="bottom")
 
 
 def _place_labels(axes: Axes, x: FloatArray, y: FloatArray, area: FloatArray, labels: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tiva.bands.coverage import used_status
 from tiva.bands.shares import UNSPLIT_LABEL, LogRecord, Status
 from tiva.bands.split import BandedTable
 from tiva.bands.uncertainty import (
@@ -402,9 +403,7 @@ def _intervals(table: BandedTable, country: str, draws: int, seed: int) -> tuple
 def _statuses(table: BandedTable) -> dict[tuple[str, str], str]:
     """Return the status of the largest part of the exports of every (country, band)."""
     flow = np.abs(margin_flow(table, "exports"))
-    status = table.shares.status["exports"]
-    if table.method == "proportional":
-        status = np.where(table.shares.row_band >= 0, int(Status.ASSUMED), status)
+    status = used_status(table, "exports")
     total = np.zeros((len(table.countries), len(table.bands), len(Status)))
     present = np.zeros(total.shape[:2], dtype=bool)
     np.add.at(total, (table.row_country, table.row_band, status), flow)
