@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import xarray as xr
     from numpy.typing import ArrayLike
 
+    from tiva.bands.split import BandedTable
     from tiva.decompositions.carrier import Terms
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
@@ -26,7 +27,7 @@ Groups = Mapping[str, Sequence[str] | str] | Sequence[str] | str | None
 
 
 def decompose(
-    table: IcioTable | Operators,
+    table: IcioTable | BandedTable | Operators,
     method: str = "bm",
     *,
     perspective: str | None = None,
@@ -62,7 +63,8 @@ def decompose(
         The finer terms instead of their sums.
     exporter, importer, sector
         Labels or group expressions (``"MEX"``, ``["MEX", "BRA"]``, ``"MERCOSUR|MEX"``, ``"WLD-USA"``), selected from
-        the result one by one; all when left out.
+        the result one by one; all when left out. With the perimeter ``"group"``, sectors and importers make up the
+        perimeter.
     satellite
         Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions), or a
         :class:`tiva.Satellite`. The terms then sum to ``content``, its content in the gross flow.
@@ -151,7 +153,7 @@ def as_model(
             )
         return table
     if hasattr(table, "model"):
-        return table.model(satellite=satellite, groups=groups)  # type: ignore[no-any-return]
+        return table.model(satellite=satellite, groups=_resolved(groups, table))  # type: ignore[no-any-return]
     raise UsageError(
         explain(
             "decompose needs a table or a model",
@@ -161,7 +163,7 @@ def as_model(
     )
 
 
-def _resolved(groups: Groups, table: IcioTable) -> dict[str, tuple[str, ...]] | None:
+def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
     if groups is None:
         return None
     from tiva.groups import resolve_groups

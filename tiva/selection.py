@@ -93,6 +93,20 @@ class Origins:
             )
         return xr.DataArray(self.cube.compute(), self.coords, self.dims, name=self._name, attrs=self._attributes())
 
+    def to_dataset(self, max_bytes: int = MAX_BYTES) -> xr.Dataset:
+        """Return the result as a dataset of one variable, as exports and printed tables take it."""
+        values = self.to_xarray(max_bytes)
+        kept = ("long_name", "units", "additive", "reference")
+        dataset = values.to_dataset()
+        dataset.attrs = {name: value for name, value in values.attrs.items() if name not in kept}
+        dataset[self._name].attrs = {name: values.attrs[name] for name in kept}
+        table = getattr(self.cube.model, "banded", self.cube.model.table)
+        return dataset.assign_attrs(
+            unit=self.cube.model.unit,
+            currency=table.currency,
+            citation=_REFERENCE,
+        )
+
     def frames(self) -> Iterator[pd.DataFrame]:
         """Yield the result block by block in long form: a column for each dimension, and the value."""
         import pandas as pd
@@ -145,7 +159,7 @@ class Origins:
         table = getattr(model, "banded", model.table)
         once = cube.term not in {"content", "dc", "fc", "ddc", "fdc"}
         return {
-            "title": f"{cube.term} in {cube.flow.replace('_', ' ')} by origin or absorber, {table.title}",
+            "title": f"value added by origin, {table.title}",
             "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
             "units": model.unit,
             "method": "origins",

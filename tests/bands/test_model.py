@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 
 from benchmarks.banded import random_shares
 from benchmarks.tables import synthetic
-from tests.bands.worlds import BruteForce, wiod_small
+from tests.bands.worlds import BruteForce, toy_shares, two_countries, wiod_small
 from tiva.bands.blocks import fit_domestic_block
 from tiva.bands.model import BandedModel
 from tiva.bands.shares import BandShares
 from tiva.bands.split import BandedTable, split_by_size
+from tiva.bands.trade import MIN_BLOCK_CONDITION
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 
@@ -227,20 +228,24 @@ def test_given_domestic_blocks(producers: bool) -> None:
 
 
 def test_importers_that_do_not_export() -> None:
-    """Disjoint exporting and importing bands leave P nearly singular: Q is then solved for directly."""
-    table = synthetic(3, 3, 1)
+    """A sector whose exporters neither import nor supply anyone leaves P singular: Q is then solved for directly."""
+    plain = synthetic(3, 3, 1)
     margins = {
         "C000": {
             s: {"output": [0.5, 0.5], "value_added": [0.5, 0.5], "imports": [1.0, 0.0], "exports": [0.0, 1.0]}
-            for s in table.sectors
+            for s in plain.sectors
         }
     }
-    flows = np.array(table.intermediate)
-    flows[:3, :3] *= 1e-9
-    nearly = IcioTable.from_arrays(flows, table.final_demand, countries=table.countries, sectors=table.sectors)
-    shares = BandShares.from_dicts(nearly, margins, bands={"C000": ("a", "b")})
-    banded = split_by_size(nearly, shares, infeasible="keep")
-    assert_operators(banded)
+    flows = np.array(plain.intermediate)
+    flows[0, :3] = 0.0
+    table = IcioTable.from_arrays(flows, plain.final_demand, countries=plain.countries, sectors=plain.sectors)
+    shares = BandShares.from_dicts(table, margins, bands={"C000": ("a", "b")})
+    banded = split_by_size(table, shares, infeasible="keep")
+    assert not banded.feasibility.forced
+    model = banded.model()
+    propagation = np.linalg.svd(model.local.propagation[0], compute_uv=False)
+    assert propagation[-1] < MIN_BLOCK_CONDITION * propagation[0]
+    assert_operators(banded, model)
 
 
 def test_change_of_one_country_is_a_refit() -> None:
@@ -289,3 +294,13 @@ def test_satellites() -> None:
     assert banded.model(satellite=by_row).value_added == pytest.approx(by_row / banded.output)
     with pytest.raises(ValueError, match="band row"):
         banded.model(satellite=np.ones(5))
+
+
+def test_a_country_may_get_bands_by_an_update() -> None:
+    table = two_countries()
+    model = split_by_size(table, toy_shares(table, "S")).model()
+    assert model.value_added_by_origin.shape == (2, 6)
+    assert model.absorption.shape == (6, 2)
+    updated = model.with_country_shares("N", toy_shares(table, "N", "S"))
+    assert_operators(split_by_size(table, toy_shares(table, "N", "S")), updated)
+    assert updated.value_added_by_origin.sum(axis=0) == pytest.approx(np.ones(8))

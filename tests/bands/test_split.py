@@ -295,6 +295,7 @@ def test_banded_table_stands_in_for_a_table() -> None:
         assert data.attrs["table_sha256"] == banded.checksum
         assert float(data["gexp"].sum()) == pytest.approx(85.0)
         assert data.attrs["identity_residual"] < 1e-12
+        assert "100.0% of exports in split sectors" in data.attrs["notes"]
     assert banded.check().ok
     assert "bands sme, lar" in repr(banded)
 

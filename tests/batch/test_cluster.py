@@ -61,10 +61,11 @@ def test_a_worker_killed_under_dask(project: Path) -> None:
 
 @pytest.mark.slow
 def test_a_job_that_takes_too_long_under_dask(project: Path) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
     report = run_plan(project / "plan.toml", scheduler="local", workers=1, timeout=1e-3, progress=False)
-    assert len(report.outcomes) == 6
     assert {o.status for o in report.outcomes} <= {"timed out", "ok"}
-    assert any(o.status == "timed out" for o in report.outcomes)
+    assert report.outcomes[0].status == "timed out"
     assert report.exit_code == 1
 
 

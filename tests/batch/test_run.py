@@ -257,3 +257,24 @@ def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     assert costs.choose_layout(many, 0, 64 << 30).threads == 1
     assert costs.choose_layout(many, 0, 2 << 30).workers == 4
     assert costs.choose_layout(small, 3, 64 << 30).workers == 3
+
+
+def test_margins_split_the_table(project: Path) -> None:
+    from importlib import resources
+
+    for name in ("example_margins.csv", "example_sector_map.csv"):
+        text = resources.files("tiva.data").joinpath(name).read_text(encoding="utf-8")
+        (project / name).write_text(text, encoding="utf-8")
+    (project / "plan.toml").write_text(
+        '[output]\nfolder = "out"\n[[tables]]\nexample = true\n[[methods]]\nmethod = "headline"\n'
+        '[[margins]]\nname = "published"\npath = "example_margins.csv"\nsector_map = "example_sector_map.csv"\n',
+        encoding="utf-8",
+    )
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0, report.summary()
+    results = tiva.open_results(project / "out")["gexp"]
+    plain, split = results.sel(margins="none"), results.sel(margins="published")
+    np.testing.assert_allclose(split.sum("size") if "size" in split.dims else split, plain, rtol=1e-9)
+    changed = (project / "example_sector_map.csv").read_text(encoding="utf-8")
+    (project / "example_sector_map.csv").write_text(changed + "\n", encoding="utf-8")
+    assert inline(project / "plan.toml").skipped == ("example_headline-exporter_country",)

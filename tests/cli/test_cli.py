@@ -191,6 +191,18 @@ def test_origin_and_absorber(
     assert sorted(got) == pytest.approx(sorted(expected.values.ravel().tolist()))
 
 
+def test_size_goes_with_groups_and_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ran(capsys, "decompose", "--size", "example", "--groups", "NAFTA", "--exporter", "NAFTA", "--json")
+    assert code == 0, err
+    assert {row["exporter"] for row in json.loads(out)["data"]} == {"NAFTA"}
+    arguments = ("--size", "example", "--origin", "WLD", "--exporter", "MEX", "--term", "dva", "--format", "csv")
+    code, out, err = ran(capsys, "decompose", *arguments)
+    assert code == 0, err
+    banded = tiva.split_by_size(tiva.example(), tiva.example_margins())
+    expected = tiva.origins(banded, "dva", exporter="MEX").to_xarray().sel(exporter="MEX").to_series()  # type: ignore[arg-type]
+    assert pd.read_csv(io.StringIO(out)).set_index("origin")["dva"].to_dict() == pytest.approx(expected.to_dict())
+
+
 def test_dictionary_of_other_tools(capsys: pytest.CaptureFixture[str]) -> None:
     _, out, _ = ran(capsys, "terms")
     assert "names of other tools" in out

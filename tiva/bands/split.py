@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiva.bands.blocks import check_block_columns, checked_block
+from tiva.bands.coverage import coverage_note
 from tiva.bands.derivation import Margins, Split, derive
 from tiva.bands.feasibility import SHOWN, Feasibility
 from tiva.bands.margins import Margins as PublishedMargins
@@ -130,7 +131,10 @@ class BandedTable:
     @cached_property
     def provenance(self) -> Provenance:
         """Provenance of the source table, with notes on the split."""
-        notes = [f"split by firm size, {self.method} split, {len(self.bands)} bands: {listing(self.bands, 8)}"]
+        notes = [
+            f"split by firm size, {self.method} split, {len(self.bands)} bands: {listing(self.bands, 8)}",
+            coverage_note(self),
+        ]
         if self.theta.any():
             notes.append("preference between bands at home (Sarmanov), theta not zero")
         if self.domestic_blocks:

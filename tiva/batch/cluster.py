@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import queue
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,9 @@ TOPIC = "tiva-batch"
 """Topic under which workers tell what they begin and end."""
 
 POLL_SECONDS = 0.2
+
+GRACE_SECONDS = 2.0
+"""Time between giving a job up and the end of its worker, for the word to go round."""
 
 CONNECT_SECONDS = 30.0
 """Time to find a scheduler."""
@@ -109,7 +113,7 @@ def run_cluster(
     scheduler, workers, memory
         As for :func:`client_of`. Workers of an existing scheduler should have one thread each.
     timeout
-        Seconds a job may take; its worker is restarted then.
+        Seconds a job may take; its worker ends itself then.
 
     Yields
     ------
@@ -127,7 +131,7 @@ class _Cluster:
         self.client, self.work, self.timeout = client, work, timeout
         self.heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.left: dict[str, Any] = {job.id: job for group in groups for job in group.jobs}
-        self.running: dict[str, tuple[float, str]] = {}
+        self.running: dict[str, float] = {}
         self.futures: dict[Any, Group] = {}
         client.subscribe_topic(TOPIC, self._listen)
         for group in groups:
@@ -138,7 +142,7 @@ class _Cluster:
         self.heard.put(message)
 
     def _submit(self, group: Group) -> None:
-        future = self.client.submit(_on_worker, group, str(self.work), pure=False, retries=1)
+        future = self.client.submit(_on_worker, group, str(self.work), self.timeout, pure=False, retries=1)
         self.futures[future] = group
 
     def events(self) -> Iterator[tuple[str, Any]]:
@@ -159,7 +163,7 @@ class _Cluster:
             if message.get("run") != str(self.work):
                 continue
             if "begin" in message and message["begin"] in self.left:
-                self.running[message["begin"]] = (time.monotonic(), message["worker"])
+                self.running[message["begin"]] = time.monotonic()
                 yield "begin", message["begin"]
             elif "end" in message:
                 yield from self._ended(Outcome.from_dict(message["end"]))
@@ -186,13 +190,12 @@ class _Cluster:
         if self.timeout is None:
             return
         now = time.monotonic()
-        for name, (since, worker) in list(self.running.items()):
+        for name, since in list(self.running.items()):
             if now - since <= self.timeout:
                 continue
             future, group = next((f, g) for f, g in self.futures.items() if name in {j.id for j in g.jobs})
             del self.futures[future]
             future.cancel(force=True)
-            self.client.restart_workers([worker], raise_for_error=False)
             message = f"longer than its limit of {self.timeout:g} s"
             key = self.left[name].key
             yield from self._ended(Outcome(name, key, STATUS_TIMEOUT, seconds=now - since, message=message))
@@ -201,8 +204,14 @@ class _Cluster:
                 self._submit(replace(group, jobs=rest))
 
 
-def _on_worker(group: Group, work: str) -> list[Outcome]:
-    """Run a group on a worker of Dask, telling the client what begins and ends."""
+def _on_worker(group: Group, work: str, timeout: float | None) -> list[Outcome]:
+    """Run a group on a worker of Dask, telling the client what begins and ends.
+
+    A worker that is still at a job some time after its limit ends itself, so that its nanny starts a new one: the
+    client has given the job up by then, and Dask cannot stop a running function.
+    """
+    import faulthandler
+
     from distributed import get_worker
 
     folder = Path(work)
@@ -216,10 +225,21 @@ def _on_worker(group: Group, work: str) -> list[Outcome]:
     worker = get_worker()
 
     def say(**message: Any) -> None:
-        worker.log_event(TOPIC, {"run": work, "worker": worker.address, **message})
+        worker.log_event(TOPIC, {"run": work, **message})
 
     done: list[Outcome] = []
-    for outcome in run_group(group, folder, 1, lambda job: say(begin=job)):
-        say(end=outcome.to_dict())
-        done.append(outcome)
+    with Path(os.devnull).open("w", encoding="ascii") as nowhere:
+
+        def begin(job: str) -> None:
+            say(begin=job)
+            if timeout is not None:
+                faulthandler.dump_traceback_later(timeout + GRACE_SECONDS, exit=True, file=nowhere)
+
+        try:
+            for outcome in run_group(group, folder, 1, begin):
+                faulthandler.cancel_dump_traceback_later()
+                say(end=outcome.to_dict())
+                done.append(outcome)
+        finally:
+            faulthandler.cancel_dump_traceback_later()
     return done

@@ -407,11 +407,8 @@ def _margin(fields: Fields, root: Path) -> MarginSpec:
     label = fields.label("name", default=file.stem if file else "margins")
     more: dict[str, Path] = {}
     for name in ("schemes", "sector_map"):
-        found = (
-            safe_path(fields, name, root, default=None)
-            if name in fields
-            else fields.take(name, Kind.TEXT, default=None)
-        )
+        fields.take(name, Kind.TEXT, default=None)
+        found = safe_path(fields, name, root, default=None) if name in fields else None
         if found is not None:
             more[name] = found
             if not found.is_file():

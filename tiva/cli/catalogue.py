@@ -51,9 +51,10 @@ def terms(
     method
         Only this method.
     tool
-        Only the dictionary of this tool: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes or oecd.
+        Instead of terms, what another tool calls them: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd or
+        all.
     find
-        Only the rows of the dictionary with this name, ours or that of a tool, such as DVA_INTrex.
+        Instead, the rows of that dictionary with a name, ours or that of a tool, such as DVA_INTrex.
     json
         JSON instead of text.
     common
@@ -87,10 +88,11 @@ def terms(
 def _dictionary(tool: str | None, find: str | None, method: str | None, *, json: bool) -> None:
     from tiva.vocabulary import TOOLS, lookup, vocabulary
 
-    if tool is not None and tool not in TOOLS:
-        raise UnknownLabelError("tool", tool, tuple(TOOLS))
-    entries = vocabulary() if find is None else lookup(find, tool)
-    chosen = [e for e in entries if tool in {None, e.tool} and method in {None, e.method}]
+    if tool not in {None, "all", *TOOLS}:
+        raise UnknownLabelError("tool", str(tool), ("all", *TOOLS))
+    wanted = None if tool == "all" else tool
+    entries = vocabulary() if find is None else lookup(find, wanted)
+    chosen = [e for e in entries if wanted in {None, e.tool} and method in {None, e.method}]
     if json:
         emit_json([asdict(entry) for entry in chosen])
         return

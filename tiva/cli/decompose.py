@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Reading, emit, progress, read_table, say, show
+from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
 from tiva.errors import GroupError, UsageError, explain
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from tiva.bands.split import BandedTable
     from tiva.readers.satellites import Satellite
     from tiva.selection import Origins
     from tiva.table.icio_table import IcioTable
@@ -114,6 +115,7 @@ def decompose(
     exporter: Annotated[list[str] | None, _LABELS] = None,
     importer: Annotated[list[str] | None, _LABELS] = None,
     sector: Annotated[list[str] | None, _LABELS] = None,
+    size: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
     json: Annotated[bool, _SWITCH] = False,
@@ -121,6 +123,7 @@ def decompose(
     ends: Ends | None = None,
     countries: Countries | None = None,
     reading: Reading | None = None,
+    margins: Margins | None = None,
     common: Common | None = None,
 ) -> None:
     """Decompose gross exports of all countries into domestic and foreign value added.
@@ -149,6 +152,9 @@ def decompose(
         As exporter, at levels bilateral and sector-bilateral.
     sector
         Label or group (services), at levels sector and sector-bilateral.
+    size
+        Margins by firm size (csv), or the word example for the embedded ones: splits the table, and results get a
+        dimension size, the exporting band. See `tiva sizes`.
     out
         File to write: .nc .parquet .csv .xlsx .dta .json; carries its provenance.
     format
@@ -163,12 +169,14 @@ def decompose(
         What acts as a country, and what is traced.
     reading
         How the table is read.
+    margins
+        How the margins of --size are read.
     common
         Options of every command.
     """
     ends, countries = ends or Ends(), countries or Countries()
     common, reading = common or Common(), reading or Reading()
-    form = _format(format, out, json=json)
+    form = output_format(format, out, json=json)
     if out is not None:
         from tiva.results.export import check_target
 
@@ -180,8 +188,9 @@ def decompose(
     )
     _check_ends(ends, row.describe() if (row.method, row.perspective) != ("bm", "exporter") or detail else None)
     with progress("reading the table ...", common):
-        source = read_table(table, reading)
-        primary = _satellite(countries, source)
+        plain = read_table(table, reading)
+        primary = _satellite(countries, plain)
+        source: Any = _by_size(plain, size, margins, common)
     groups = _groups(countries.groups or ())
     chosen = {"exporter": exporter, "importer": importer, "sector": sector, **ends.given()}
     names = (*source.countries, *groups, *source.sectors)
@@ -195,7 +204,7 @@ def decompose(
                 source, ends.term or "content", by=dims, approach=approach or "source", satellite=primary,
                 groups=groups or None, **labels,
             )  # fmt: skip
-            _write_origins(cube, out, form, rows, common)
+            write_origins(cube, out, form, rows, common)
             return
         from tiva.router import decompose as run
 
@@ -244,15 +253,26 @@ def _groups(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _write_origins(cube: Origins, out: Path | None, form: str | None, rows: int, common: Common) -> None:
+def write_origins(cube: Origins, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
     """Write value added by origin and absorption; Parquet block by block, whatever its size."""
-    if out is not None and (form or out.suffix.lstrip(".")) == "parquet":
+    if out is not None and (format or out.suffix.lstrip(".")) == "parquet":
         with progress(f"writing {out} ...", common):
             written = cube.to_parquet(out)
         say(f"wrote {written}", common)
         return
-    array = cube.to_xarray()
-    write_result(array.to_dataset(promote_attrs=True), out, form, rows, common)
+    write_result(cube.to_dataset(), out, format, rows, common)
+
+
+def _by_size(table: IcioTable, size: Path | None, margins: Margins | None, common: Common) -> IcioTable | BandedTable:
+    """Split the table by firm size where that is asked for."""
+    if size is None:
+        if margins not in (None, Margins()):
+            raise UsageError(explain("--schemes and --sector-map belong to --size", do="give --size too"))
+        return table
+    from tiva.bands.split import split_by_size
+
+    with progress("splitting by firm size ...", common):
+        return split_by_size(table, read_size_margins(size, margins or Margins()))
 
 
 def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
@@ -270,7 +290,8 @@ def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows:
         show(breakdown(result, rows=rows))
 
 
-def _format(format: str | None, out: Path | None, *, json: bool) -> str | None:  # noqa: A002
+def output_format(format: str | None, out: Path | None, *, json: bool) -> str | None:  # noqa: A002
+    """Return the format asked for, or ``None`` where the suffix decides; refuse what cannot go to a terminal."""
     if json and format not in {None, "json"}:
         raise UsageError(explain("--json and --format contradict each other", got=f"--format {format}"))
     chosen = "json" if json else format

@@ -235,9 +235,21 @@ class OriginCube:
                 flows -= returning
         if self.approach == "sink" and self.term not in _ANY:
             leaving = model.undo_feedback_columns(flows.sum(axis=1))
-            again = [model.apply_inverse(block_columns(model, column)) for column in leaving.T]
-            flows -= model.trade_products(paired=again)
+            flows -= model.trade_products(paired=_through_exporters(model, leaving))
         return flows
+
+
+def _through_exporters(model: Operators, right: FloatArray) -> list[FloatArray]:
+    """Return, for each column of right (R, k), the array (R, G) with B_.s right_s in column s."""
+    rows, blocks = model.final_demand.shape
+    if right.shape[1] * blocks < rows:
+        return [model.apply_inverse(block_columns(model, column)) for column in right.T]
+    model.expect_inverse()
+    out = np.empty((right.shape[1], rows, blocks))
+    for s in range(blocks):
+        own = np.flatnonzero(model.row_country == s)
+        out[:, :, s] = (model.inverse_columns(own) @ right[own]).T
+    return list(out)
 
 
 def _check(term: str, approach: str, flow: str) -> None:

@@ -6,6 +6,7 @@ import numpy as np
 
 from tiva.decompositions.borin_mancini import contents, with_taxes
 from tiva.decompositions.carrier import ROWS_BY_IMPORTER, Terms
+from tiva.kernels.arrays import FloatArray
 from tiva.kernels.bilateral import Recipe
 from tiva.model.operators import Operators, block_columns, own_country
 
@@ -14,6 +15,9 @@ TERMS: tuple[str, ...] = (
     "ova_fin", "mva_fin", "ova_int", "mva_int", "ddc_fin", "ddc_int", "odc", "mdc",
 )  # fmt: skip
 """The sixteen terms in the order of the R package decompr; they sum to gross exports."""
+
+THIRD_AT_ONCE = 16
+"""Third countries whose products are formed in one pass over the flows."""
 
 # Components of E_sr:
 #   int_home   A_sr B_rr Y_rr                 third_home  A_sr sum_{t != r} B_rt Y_tt      own_home  A_sr B_rs Y_ss
@@ -128,25 +132,28 @@ def intrex_by_third(model: Operators) -> Terms:
 
     Notes
     -----
-    A_sr B_rt Y_ts for all triples takes one solve with G right-hand sides per third country.
+    A_sr B_rt Y_ts for all triples needs all of B, its columns of one third country at a time.
 
     References
     ----------
     Wang, Wei and Zhu (2013, rev. 2018), NBER Working Paper 19677, terms 3 to 5.
     """
+    model.expect_inverse()
     dva = contents(model)["dva"]
     countries = np.arange(len(model.countries))
     of_home = model.apply_inverse(block_columns(model, own_country(model, model.final_demand)))
     of_abroad = model.apply_inverse(block_columns(model, model.exports_final.sum(axis=1)))
     of_final = model.apply_inverse_diagonal(model.exports_final)
-    third = model.row_country[:, None, None] != countries
-    third = third & (countries[:, None] != countries)
-    arrays = {
-        name: np.where(third, model.trade_products(right) * dva[:, None, None], 0.0)
-        for name, right in (("dva_intrexi1", of_home), ("dva_intrexf", of_final), ("dva_intrexi2", of_abroad))
-    }
-    for t in countries:
-        returning = model.apply_inverse(np.where(model.row_country[:, None] == t, model.exports_final, 0.0))
-        product = model.trade_products(paired=[returning])[:, :, 0] * dva[:, None]
-        arrays["dva_intrexi2"][:, :, t] -= np.where(third[:, :, t], product, 0.0)
+    arrays: dict[str, FloatArray] = {}
+    for name, right in (("dva_intrexi1", of_home), ("dva_intrexf", of_final), ("dva_intrexi2", of_abroad)):
+        arrays[name] = model.trade_products(right)
+    for first in range(0, len(countries), THIRD_AT_ONCE):
+        thirds = countries[first : first + THIRD_AT_ONCE]
+        own = [np.flatnonzero(model.row_country == t) for t in thirds]
+        returning = [model.inverse_columns(rows) @ model.exports_final[rows] for rows in own]
+        arrays["dva_intrexi2"][:, :, thirds] -= model.trade_products(paired=returning)
+    for values in arrays.values():
+        values *= dva[:, None, None]
+        values[:, countries, countries] = 0.0
+        values[np.arange(len(dva)), :, model.row_country] = 0.0
     return Terms(arrays, (*ROWS_BY_IMPORTER, "third"))

@@ -20,6 +20,7 @@ import numba
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray, as_matrix_layout, read_only
+from tiva.kernels.compiling import compiled
 
 _ROWS_PER_TASK = 64
 """Rows a thread takes at a time: small enough to balance, large enough that scheduling costs nothing."""
@@ -62,7 +63,7 @@ def dot_python(x: Any, y: Any) -> float:
     return total
 
 
-dot = numba.njit(nogil=True, fastmath={"reassoc", "contract"}, inline="always")(dot_python)
+dot = compiled(dot_python, fastmath={"reassoc", "contract"}, inline="always")
 
 
 def sweep_python(
@@ -114,7 +115,7 @@ def sweep_python(
                 out[t, row, s] = 0.0
 
 
-_sweep = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(sweep_python)
+_sweep = compiled(sweep_python, fastmath={"reassoc", "contract"})
 
 
 def sweep(
@@ -256,7 +257,10 @@ def trade_products_python(
                 out[i, r, n_common + k] = dot(deliveries, paired[k, s, offsets[r] : offsets[r + 1]])
 
 
-_trade_products = numba.njit(nogil=True, fastmath={"reassoc", "contract"})(trade_products_python)
+_MANY_COLUMNS = 16
+"""From here on a product of blocks by BLAS is faster than reading the flows once for all columns."""
+
+_trade_products = compiled(trade_products_python, fastmath={"reassoc", "contract"})
 
 
 def trade_products(
@@ -286,6 +290,13 @@ def trade_products(
     n, countries = flows.shape[0], len(offsets) - 1
     columns = np.zeros((n, 0)) if common is None else common
     out = np.zeros((n, countries, columns.shape[1] + len(paired)))
+    if columns.shape[1] >= _MANY_COLUMNS:
+        for r, (a, b) in enumerate(zip(offsets[:-1], offsets[1:], strict=True)):
+            out[:, r, : columns.shape[1]] = flows[:, a:b] @ (columns[a:b] * scale[a:b, None])
+            out[a:b, r] = 0.0
+        if paired:
+            out[:, :, columns.shape[1] :] = trade_products(flows, scale, offsets, paired=paired)
+        return out
     arguments = (
         read_only(flows),
         offsets,

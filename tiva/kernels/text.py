@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.compiling import compiled
 
 _MAX_EXACT = 1 << 53
 """Largest mantissa that a double holds exactly; with a power of ten up to 22, one operation rounds correctly
@@ -91,13 +91,5 @@ def cells_python(
         odd[row] = left
 
 
-def _compiled() -> Any:
-    """Compile with a cache on disk where numba finds a folder for it: one command reads one table."""
-    try:
-        return numba.njit(nogil=True, cache=True)(cells_python)
-    except RuntimeError:
-        return numba.njit(nogil=True)(cells_python)
-
-
-cells = _compiled()
+cells = compiled(cells_python)
 """Compiled :func:`cells_python`; releases the interpreter lock, so that callers give each thread its lines."""
