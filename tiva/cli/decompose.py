@@ -100,7 +100,8 @@ def decompose(
 
     find_method(method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail)
     with progress("reading the table ...", common):
-        source = _by_size(read_table(table, reading), size, margins, common)
+        plain = read_table(table, reading)
+    source = _by_size(plain, size, margins, common)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
     labels = {name: selected(name, given, source) for name, given in selections.items() if given}
     with progress(f"decomposing {source.title} ...", common):

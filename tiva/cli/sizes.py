@@ -324,7 +324,7 @@ def _report(
 
     labels = selected("exporter", country, banded) if country else None
     with progress("computing ...", common):
-        return size_report(banded, labels, intervals=intervals, draws=draws or DRAWS, seed=seed)
+        return size_report(banded, labels, intervals=intervals, draws=DRAWS if draws is None else draws, seed=seed)
 
 
 def _check_file(out: Path, suffixes: tuple[str, ...], what: str) -> None:
