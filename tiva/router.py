@@ -61,7 +61,8 @@ def decompose(
         The finer terms instead of their sums.
     exporter, importer, sector
         Labels or group expressions (``"MEX"``, ``["MEX", "BRA"]``, ``"MERCOSUR|MEX"``, ``"WLD-USA"``), selected from
-        the result one by one; all when left out.
+        the result one by one; all when left out. With the perimeter ``"group"``, sectors and importers make up the
+        perimeter.
     satellite
         Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions).
     groups
