@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import tiva
+from tiva.bands.uncertainty import ASSUMED_SALES
 from tiva.errors import UnknownLabelError, UsageError
 from tiva.results import plot_size
 from tiva.results.size_report import SizeReport
@@ -67,7 +68,9 @@ def test_caption_says_status_and_coverage(report: SizeReport) -> None:
         caption = figure.texts[-1].get_text()
         assert "coverage MEX: 82 % of exports in split sectors" in caption
         assert "% observed" in " ".join(caption.split())
-    assert "model interval" in plot_size.direct_indirect(report).texts[-1].get_text()
+    caption = " ".join(plot_size.direct_indirect(report).texts[-1].get_text().split())
+    assert "model interval" in caption
+    assert ASSUMED_SALES in caption
 
 
 def test_matrix_adds_up_to_hundred(report: SizeReport) -> None:
