@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from tests.bands.toy import full_rows, toy_table
+from tiva.bands.derivation import Margins
 from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
+from tiva.bands.shares import MARGINS, BandShares
 from tiva.bands.split import BandedTable, split_by_size
 from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, margin_interval, model_interval
 from tiva.errors import UnknownLabelError, UsageError
@@ -103,12 +105,16 @@ def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:
     np.testing.assert_allclose(network._by_cell(flows), network.cells, rtol=1e-9)
 
 
+def _own(shares: BandShares, network: _Network) -> Margins:
+    return Margins(*(shares.margin(name)[network.source] for name in MARGINS))
+
+
 def test_margin_draws_are_valued_as_a_split_of_their_own(banded: BandedTable) -> None:
     network = _Network.of(banded, "S", "sme", "value")
-    assert network.value_of_margins(banded.shares, banded.totals) == pytest.approx(11.508370, abs=PRINTED)
+    assert network.value_of_margins(_own(banded.shares, network)) == pytest.approx(11.508370, abs=PRINTED)
     for shares in draw_margins(banded.shares, banded.totals, 5, seed=3, countries=["S"]):
         other = _Network.of(split_by_size(banded.source, shares), "S", "sme", "value")
-        fast = network.value_of_margins(shares, banded.totals)
+        fast = network.value_of_margins(_own(shares, network))
         assert fast == pytest.approx(other.value(other.flows), rel=1e-12)
 
 

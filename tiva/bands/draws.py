@@ -54,6 +54,13 @@ class MarginDraws:
             full[m][self.rows] = self.values[m][number]
         return self.shares.replace(**full)
 
+    def on_rows(self, margin: str, rows: IntArray) -> FloatArray:
+        """Return (D, len(rows)): a margin on some rows, sorted; rows that do not vary keep their share."""
+        values = np.repeat(self.shares.margin(margin)[None, rows], len(self), axis=0)
+        inside = np.isin(self.rows, rows)
+        values[:, np.searchsorted(rows, self.rows[inside])] = self.values[margin][:, inside]
+        return values
+
     def __iter__(self) -> Iterator[BandShares]:
         """Yield the draws in order."""
         return (self.draw(d) for d in range(len(self)))

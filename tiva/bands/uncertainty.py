@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from tiva.bands.derivation import Margins, derive
 from tiva.bands.draws import draw_margins
-from tiva.bands.shares import BandShares, residual_shares
+from tiva.bands.rows import country_rows
+from tiva.bands.shares import MARGINS
 from tiva.bands.totals import FlowTotals
 from tiva.errors import ConvergenceError, UnknownLabelError, UsageError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
@@ -119,7 +121,8 @@ def margin_interval(
     if banded.method != "two-market" or banded.theta[banded.countries.index(country)] != 0.0:
         raise UsageError(explain("margins are drawn for the two-market split without a preference between bands"))
     drawn = draw_margins(banded.shares, banded.totals, draws, seed=seed, countries=[country])
-    values = [network.value_of_margins(shares, banded.totals) for shares in drawn]
+    margins = [drawn.on_rows(name, network.source) for name in MARGINS]
+    values = [network.value_of_margins(Margins(*(m[d] for m in margins))) for d in range(draws)]
     lower, upper = np.quantile(values, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
     return network.interval(
         "margin Monte Carlo",
@@ -322,7 +325,7 @@ class _Network:
 
     ``flows`` (R, R), ``exports output rate sellers buyers chosen`` (R,), ``source`` (R,) band row of the table,
     ``segment`` (R,) country-sector of each row counted from 0, ``start`` (n,) first row of each, ``cells`` (n, n)
-    source flows.
+    source flows, ``totals`` of its country-sectors.
     """
 
     country: str
@@ -330,6 +333,7 @@ class _Network:
     quantity: Quantity
     flows: FloatArray
     cells: FloatArray
+    totals: FlowTotals
     source: IntArray
     segment: IntArray
     start: IntArray
@@ -368,6 +372,7 @@ class _Network:
             quantity=quantity,
             flows=model.domestic(unit)[block],
             cells=model.flows[first:last, first:last],
+            totals=banded.totals.take(country_rows(banded.source, banded.split.start, country)[0]),
             source=source,
             segment=segment,
             start=np.flatnonzero(np.diff(segment, prepend=-1)),
@@ -398,16 +403,14 @@ class _Network:
         part = float(content[self.chosen].sum())
         return part if self.quantity == "value" else part / float(content.sum())
 
-    def value_of_margins(self, shares: BandShares, totals: FlowTotals) -> float:
+    def value_of_margins(self, margins: Margins) -> float:
         """Return the value under other margins: L e = e + h T (d / s) e with T = (I - A D)^-1 A of sector size."""
-        left = residual_shares(shares, totals)
-        rows, cell = self.source, shares.row_table_row[self.source]
-        output = shares.output[rows] * totals.output[cell]
-        exports = shares.exports[rows] * totals.exports[cell]
-        rate = _ratio(shares.value_added[rows] * totals.value_added[cell], output)
-        needs = left.domestic_inputs[rows] / shares.output[rows]
-        sold = left.domestic_intermediate[rows]
-        coefficients = self.cells * _ratio(np.ones(len(self.start)), totals.output[cell[self.start]])
+        split, _ = derive(self.totals, np.append(self.start, len(self.segment)), margins)
+        exports = split.exports * self.totals.exports[self.segment]
+        inverse = _ratio(np.ones(len(self.start)), self.totals.output)
+        rate = split.value_added_intensity * (self.totals.value_added * inverse)[self.segment]
+        needs, sold = split.domestic_intensity, split.producers
+        coefficients = self.cells * inverse
         loop = np.add.reduceat(needs * sold, self.start)
         wanted = coefficients @ np.add.reduceat(needs * exports, self.start)
         induced = np.linalg.solve(np.eye(len(loop)) - coefficients * loop, wanted)
