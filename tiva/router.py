@@ -13,6 +13,7 @@ from tiva.terms import Method, find_method
 if TYPE_CHECKING:
     import xarray as xr
 
+    from tiva.bands.split import BandedTable
     from tiva.decompositions.carrier import Terms
     from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
@@ -26,7 +27,7 @@ Groups = Mapping[str, Sequence[str] | str] | Sequence[str] | str | None
 
 
 def decompose(
-    table: IcioTable | Operators,
+    table: IcioTable | BandedTable | Operators,
     method: str = "bm",
     *,
     perspective: str | None = None,
@@ -60,7 +61,8 @@ def decompose(
         The finer terms instead of their sums.
     exporter, importer, sector
         Labels or group expressions (``"MEX"``, ``["MEX", "BRA"]``, ``"MERCOSUR|MEX"``, ``"WLD-USA"``), selected from
-        the result one by one; all when left out.
+        the result one by one; all when left out. With the perimeter ``"group"``, sectors and importers make up the
+        perimeter.
     satellite
         Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions).
     groups

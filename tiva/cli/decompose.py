@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Reading, emit, progress, read_table, say, show
+from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
 from tiva.errors import UsageError, explain
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from tiva.bands.split import BandedTable
     from tiva.table.icio_table import IcioTable
 
 _SWITCH = Parameter(negative=())
@@ -37,11 +38,13 @@ def decompose(
     exporter: Annotated[list[str] | None, _LABELS] = None,
     importer: Annotated[list[str] | None, _LABELS] = None,
     sector: Annotated[list[str] | None, _LABELS] = None,
+    size: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
     json: Annotated[bool, _SWITCH] = False,
     rows: int = 40,
     reading: Reading | None = None,
+    margins: Margins | None = None,
     common: Common | None = None,
 ) -> None:
     """Decompose gross exports of all countries into domestic and foreign value added.
@@ -69,6 +72,9 @@ def decompose(
         As exporter, at levels bilateral and sector-bilateral.
     sector
         Label or group (services), at levels sector and sector-bilateral.
+    size
+        Margins by firm size (csv), or the word example for the embedded ones: splits the table, and results get a
+        dimension size, the exporting band. See `tiva sizes`.
     out
         File to write: .nc .parquet .csv .xlsx .dta .json; carries its provenance.
     format
@@ -79,6 +85,8 @@ def decompose(
         Rows of the printed table.
     reading
         How the table is read.
+    margins
+        How the margins of --size are read.
     common
         Options of every command.
     """
@@ -92,7 +100,7 @@ def decompose(
 
     find_method(method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail)
     with progress("reading the table ...", common):
-        source = read_table(table, reading)
+        source = _by_size(read_table(table, reading), size, margins, common)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
     labels = {name: selected(name, given, source) for name, given in selections.items() if given}
     with progress(f"decomposing {source.title} ...", common):
@@ -111,6 +119,18 @@ def decompose(
             sector=labels.get("sector"),
         )
     write_result(result, out, chosen, rows, common)
+
+
+def _by_size(table: IcioTable, size: Path | None, margins: Margins | None, common: Common) -> IcioTable | BandedTable:
+    """Split the table by firm size where that is asked for."""
+    if size is None:
+        if margins not in (None, Margins()):
+            raise UsageError(explain("--schemes and --sector-map belong to --size", do="give --size too"))
+        return table
+    from tiva.bands.split import split_by_size
+
+    with progress("splitting by firm size ...", common):
+        return split_by_size(table, read_size_margins(size, margins or Margins()))
 
 
 def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
@@ -149,7 +169,7 @@ def output_format(format: str | None, out: Path | None, *, json: bool) -> str | 
     return chosen
 
 
-def selected(dim: str, given: Sequence[str], table: IcioTable) -> list[str]:
+def selected(dim: str, given: Sequence[str], table: IcioTable | BandedTable) -> list[str]:
     """Return the labels meant: as they stand, separated by commas, or by the grammar of groups."""
     from tiva.errors import UnknownLabelError
     from tiva.groups import select_countries, select_sectors

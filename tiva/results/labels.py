@@ -194,6 +194,12 @@ def _dataset_attributes(
     }
     if residual is not None:
         attributes["identity_residual"] = residual
+    if model.bands:
+        from tiva.bands.model import BandedModel
+        from tiva.indicators.size_frame import coverage_attributes
+
+        if isinstance(model, BandedModel):
+            attributes |= coverage_attributes(model)
     return attributes
 
 

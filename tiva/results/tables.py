@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError, explain
+from tiva.results.size_text import coverage_lines
 from tiva.terms import find_method
 
 if TYPE_CHECKING:
@@ -413,4 +414,4 @@ def _footer(
     if residual is not None:
         value = f"{float(residual):.1e} of {gross}"
         lines.append(f"identity residual: {value} (what the terms miss, all rows of the result)")
-    return tuple(lines)
+    return (*lines, *coverage_lines(dataset))
