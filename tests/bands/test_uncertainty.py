@@ -5,14 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.bands.toy import full_rows, toy_table
+from tests.bands.toy import facts, full_rows, toy_table
 from tiva.bands.derivation import Margins
 from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
 from tiva.bands.shares import MARGINS, BandShares
 from tiva.bands.split import BandedTable, split_by_size
-from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, margin_interval, model_interval
+from tiva.bands.uncertainty import (
+    HELD_TRUTH,
+    _Network,
+    coupling_sensitivity,
+    identified_set,
+    margin_interval,
+    model_interval,
+)
 from tiva.errors import UnknownLabelError, UsageError
 
 PRINTED = 5e-7
@@ -94,6 +101,20 @@ def test_model_interval_holds_the_estimate_and_widens(banded: BandedTable) -> No
     assert narrow.upper - narrow.lower < wide.upper - wide.lower
     assert wide.lower <= wide.estimate <= wide.upper
     assert model_interval(banded, "S", "sme", draws=20, seed=7) == model_interval(banded, "S", "sme", draws=20, seed=7)
+
+
+def test_model_interval_says_how_often_it_held_the_truth(banded: BandedTable) -> None:
+    """Nominal coverage is not kept where sales to producers by band are not known, and the interval says so."""
+    unknown = model_interval(banded, "S", "sme", draws=5)
+    assert "sales to producers by band are not known" in unknown.meaning
+    assert f"held the truth in {HELD_TRUTH[False]} of countries, so the error is larger" in str(unknown)
+    margins = read_margins([*full_rows(), *facts("1", "sales_domestic_intermediate", (0.6, 0.4)),
+                            *facts("2", "sales_domestic_intermediate", (0.8, 0.2))])  # fmt: skip
+    known = split_by_size(banded.source, prepare_margins(banded.source, margins))
+    said = model_interval(known, "S", "sme", draws=5).meaning
+    assert f"90% intervals held the truth in {HELD_TRUTH[True]} of countries" in said
+    assert "not known" not in said
+    assert "not counted" in model_interval(known, "S", "sme", draws=5, sigma=1.0).meaning
 
 
 def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:

@@ -175,15 +175,7 @@ def _reconcile_draw(
     given = {f: values[m][d, own] for m, f in zip(MARGINS, FIELDS, strict=True)}
     spread = {f: np.maximum(errors[m][own], SMALLEST_ERROR) for m, f in zip(MARGINS, FIELDS, strict=True)}
     known = not np.isnan(given["business"]).any()
-    cell = CellTotals(
-        output=float(totals.output[i]),
-        value_added=float(totals.value_added[i]),
-        exports=0.0 if totals.no_domestic_sales[i] else float(totals.exports[i]),
-        imports=float(totals.imports[i]),
-        domestic_intermediate=float(totals.domestic_intermediate[i]),
-        other_inputs=float(totals.other_inputs[i]),
-    )
-    result = reconcile_cell(_cell(given, known), _cell(spread, known), cell)
+    result = reconcile_cell(_cell(given, known), _cell(spread, known), CellTotals.of(totals, i))
     for m, field in zip(MARGINS, FIELDS, strict=True):
         moved = getattr(result.margins, field)
         if moved is not None:
