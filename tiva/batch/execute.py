@@ -174,7 +174,7 @@ class _Shared:
 def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
     target = work / f"{writers.short(job.id)}-{uuid.uuid4().hex[:8]}{Path(job.place(None)).suffix}"
     begin = time.monotonic()
-    _reset_peak()
+    reset_peak()
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -243,7 +243,7 @@ def _discard(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Forget the largest memory so far, where the system can (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -251,10 +251,9 @@ def _reset_peak() -> None:
 
 def peak_memory() -> int:
     """Return the largest memory of this process in bytes: since the job began on Linux, since its start elsewhere."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
+    found = _status("VmHWM:")
+    if found:
+        return found
     try:
         import resource
         import sys
@@ -262,3 +261,16 @@ def peak_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak << 10)
+
+
+def resident_memory() -> int:
+    """Return the memory of this process now in bytes; 0 where the system does not say (not Linux)."""
+    return _status("VmRSS:")
+
+
+def _status(field: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) << 10
+    return 0
