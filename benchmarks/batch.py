@@ -59,7 +59,7 @@ def command(plan: Path, out: Path, workers: int, *, one_core: bool = False) -> R
     RuntimeError
         A job failed; carries what the command said.
     """
-    words = [sys.executable, "-m", "tiva", "batch", str(plan), "--out", str(out), "--workers", str(workers)]
+    words = [sys.executable, "-m", "tiva", "batch", str(plan), "--out", str(out), "--jobs", str(workers)]
     bind = _bind if one_core and hasattr(os, "sched_setaffinity") else None
     start = time.perf_counter()
     done = subprocess.run(words, capture_output=True, text=True, check=False, preexec_fn=bind)

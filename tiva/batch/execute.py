@@ -9,7 +9,7 @@ import time
 import traceback
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +113,26 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
     return decompose(operators(job.source) if model is None else model, **job.method.arguments())
 
 
-def run_group(group: Group, work: Path, threads: int, started: Started | None = None) -> Iterator[Outcome]:
+def load_libraries() -> None:
+    """Import what jobs need, so that a worker's start is not counted as time of its first job.
+
+    What is missing is left to the jobs, which say so.
+    """
+    with contextlib.suppress(ImportError):
+        import scipy.linalg  # noqa: F401
+        import xarray as xr  # noqa: F401
+
+        import tiva.batch.scenarios
+        import tiva.router  # noqa: F401
+
+
+def run_group(
+    group: Group,
+    work: Path,
+    threads: int,
+    started: Started | None = None,
+    jobs: Iterable[Job] | None = None,
+) -> Iterator[Outcome]:
     """Run the jobs of a group one after the other; a failure ends its job only.
 
     Parameters
@@ -126,6 +145,8 @@ def run_group(group: Group, work: Path, threads: int, started: Started | None = 
         Threads of BLAS and Numba.
     started
         Called with the id of each job before it begins.
+    jobs
+        Jobs of the group, taken one at a time; all of them when left out.
 
     Yields
     ------
@@ -135,7 +156,7 @@ def run_group(group: Group, work: Path, threads: int, started: Started | None = 
 
     shared = _Shared(group)
     with limited(threads):
-        for job in group.jobs:
+        for job in group.jobs if jobs is None else jobs:
             if started is not None:
                 started(job.id)
             yield _run_job(job, shared, work)
