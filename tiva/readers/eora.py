@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -195,8 +195,7 @@ def _table(
     areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
     sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
     known = set(labels.rows)
-    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
-    only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
+    rest, only_rest = _single_sector(areas, known)
     if len(areas) * len(sectors) > 2 * len(known) + 100:
         got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
         refuse(source, "labels_T.txt does not have every country with every sector", got=got)
@@ -241,14 +240,18 @@ def _table(
         year=year,
         unit=unit,
         currency="USD",
-        provenance=Provenance(
-            source="Eora26",
-            files=tuple(source.describe_file(name) for name in parts.values()),
-            reader="eora",
-            licence="academic use; see the publisher",
-            citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
-            notes=tuple(notes),
-        ),
+        provenance=_provenance(source, parts, notes),
+    )
+
+
+def _provenance(source: Source, parts: Mapping[str, str], notes: Sequence[str]) -> Provenance:
+    return Provenance(
+        source="Eora26",
+        files=tuple(source.describe_file(name) for name in parts.values()),
+        reader="eora",
+        licence="academic use; see the publisher",
+        citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
+        notes=tuple(notes),
     )
 
 
@@ -272,3 +275,9 @@ def _matrix(source: Source, member: str, rows: int, columns: int) -> FloatArray:
 
 
 READERS = (Reader("eora", "Eora26 text matrices with labels, folder or zip", _recognise, read_eora),)
+
+
+def _single_sector(areas: Sequence[str], known: set[tuple[str, str]]) -> tuple[set[str], set[str]]:
+    """Return the rest of the world, where it is one sector only, and the sectors that only it has."""
+    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
+    return rest, {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}

@@ -230,15 +230,19 @@ def _table(
         year=year,
         unit="million EUR",
         currency="EUR",
-        provenance=Provenance(
-            source="FIGARO",
-            edition=_edition(member),
-            files=(source.describe_file(member),),
-            reader="figaro",
-            licence=_LICENCE,
-            citation=_CITATION,
-            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
-        ),
+        provenance=_provenance(source, member, [kind, *notes, *([] if published is not None else [RESIDUAL_NOTE])]),
+    )
+
+
+def _provenance(source: Source, member: str, notes: Sequence[str]) -> Provenance:
+    return Provenance(
+        source="FIGARO",
+        edition=_edition(member),
+        files=(source.describe_file(member),),
+        reader="figaro",
+        licence=_LICENCE,
+        citation=_CITATION,
+        notes=tuple(notes),
     )
 
 
