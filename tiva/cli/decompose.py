@@ -190,7 +190,7 @@ def decompose(
     with progress("reading the table ...", common):
         plain = read_table(table, reading)
         primary = _satellite(countries, plain)
-        source: Any = _by_size(plain, size, margins, common)
+    source: Any = _by_size(plain, size, margins, common)
     groups = _groups(countries.groups or ())
     chosen = {"exporter": exporter, "importer": importer, "sector": sector, **ends.given()}
     names = (*source.countries, *groups, *source.sectors)

@@ -327,7 +327,7 @@ def _report(
     chosen = [select_countries(word, banded.countries, year=banded.year).members for word in words]
     labels = list(dict.fromkeys(label for members in chosen for label in members)) or None
     with progress("computing ...", common):
-        return size_report(banded, labels, intervals=intervals, draws=draws or DRAWS, seed=seed)
+        return size_report(banded, labels, intervals=intervals, draws=DRAWS if draws is None else draws, seed=seed)
 
 
 def _check_file(out: Path, suffixes: tuple[str, ...], what: str) -> None:

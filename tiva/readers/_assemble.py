@@ -21,6 +21,11 @@ MAX_MEDIAN_ROW_GAP = 1e-3
 (also in the real tables); a lost decimal point, a shifted block or a wrong output column gives orders more."""
 
 
+PUBLISHED_ROUNDING = (0.1, 1e-5)
+"""Amount and share of output by which rows and columns of tables in printed digits may miss output: some 2,500 cells
+rounded to three decimals add up to less than 0.1, and output has five digits or more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """A table as found in a file.

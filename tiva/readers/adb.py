@@ -10,7 +10,8 @@ from typing import Any, Literal
 import numpy as np
 
 from tiva.errors import listing
-from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -276,7 +277,11 @@ def _table(
     if not published:
         block.notes.append(RESIDUAL_NOTE)
     names = iso3(axis.areas, "ADB_MRIO", also={"RoW": "ROW"})
-    output = _output(block, values, row_at, user_at)
+    output = None
+    if block.total_column is not None:
+        output = values[row_at, block.total_column]
+    elif OUTPUT in block.bottom:
+        output = values[block.bottom[OUTPUT], user_at]
     flows, demand = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
     if output is not None:
         check_output(source, member, output, flows, demand)
@@ -313,16 +318,8 @@ def _provenance(source: Source, member: str, title: str, areas: int, notes: list
         licence="Asian Development Bank terms of use",
         citation="Asian Development Bank, Multiregional Input-Output Tables",
         notes=tuple(notes),
+        rounding=PUBLISHED_ROUNDING,
     )
 
 
 READERS = (Reader("adb", "ADB MRIO workbooks (62, 72, 74 economies, Latin America)", _recognise, read_adb),)
-
-
-def _output(block: _Block, values: FloatArray, row_at: IntArray, user_at: IntArray) -> FloatArray | None:
-    """Return output from the column of totals or the row of output, whichever the file has."""
-    if block.total_column is not None:
-        return np.asarray(values[row_at, block.total_column])
-    if OUTPUT in block.bottom:
-        return np.asarray(values[block.bottom[OUTPUT], user_at])
-    return None

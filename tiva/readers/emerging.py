@@ -8,6 +8,7 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     ValueAddedChoice,
@@ -159,21 +160,18 @@ def _read(
         year=check_year(source, member, stated, year),
         unit="million USD",
         currency="USD",
-        provenance=_provenance(source, member, residual=added is None),
-    )
-
-
-def _provenance(source: Source, member: str, *, residual: bool) -> Provenance:
-    return Provenance(
-        source="EMERGING",
-        files=(source.describe_file(member),),
-        reader="emerging",
-        licence="CC BY 4.0",
-        citation="Huo et al. (2022), EMERGING, Scientific Data 9",
-        notes=(
-            "output is the row sum",
-            "final demand columns are taken as country by country, as rows are",
-            *((RESIDUAL_NOTE,) if residual else ()),
+        provenance=Provenance(
+            source="EMERGING",
+            files=(source.describe_file(member),),
+            reader="emerging",
+            licence="CC BY 4.0",
+            citation="Huo et al. (2022), EMERGING, Scientific Data 9",
+            notes=(
+                "output is the row sum",
+                "final demand columns are taken as country by country, as rows are",
+                *(() if added is not None else (RESIDUAL_NOTE,)),
+            ),
+            rounding=PUBLISHED_ROUNDING,
         ),
     )
 

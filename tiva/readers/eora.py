@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -47,6 +47,8 @@ FACTORS: Mapping[str, float] = {"thousand USD": 1.0, "million USD": 1e-3}
 
 DISCREPANCY = "DISCREPANCY"
 """Name of the input row that holds output less inputs less value added."""
+
+EORA_LICENCE = "academic use; see the publisher"
 
 _MATRIX = re.compile(r"(?:^|[/!])(?:Eora26_)?(\d{4})_(bp|pp)_(T|FD|VA)\.txt$", re.IGNORECASE)
 Prices = Literal["bp", "pp"]
@@ -113,7 +115,7 @@ def read_eora(
             got, expected = "; ".join(sorted(found)), name
             refuse(source, f"half of a table: no {part} matrix", got=got, expected=expected, do="add the file")
     year = check_year(source, member, int(found[member][1]), year)
-    with _label_source(source, labels) as index:
+    with open_labels(source, labels) as index:
         axes = _Labels.read(index)
     return _table(source, parts, axes, year, value_added, unit, prices)
 
@@ -123,7 +125,8 @@ def _recognise(source: Source) -> bool:
     return any((m := _MATRIX.search(n)) and m[3].upper() == "T" for n in names)
 
 
-def _label_source(source: Source, labels: str | Path | None) -> Source:
+def open_labels(source: Source, labels: str | Path | None) -> Source:
+    """Open where the label files are: ``labels``, the source, or ``indices.zip`` beside it."""
     if labels is not None:
         path = Path(labels)
     elif _find_labels(source, "labels_T.txt"):
@@ -158,13 +161,14 @@ class _Labels:
     @classmethod
     def read(cls, source: Source) -> _Labels:
         return cls(
-            [(row[1], row[3]) for row in _label_rows(source, "labels_T.txt", 4)],
-            [(row[1], row[3]) for row in _label_rows(source, "labels_FD.txt", 4)],
-            [row[1] for row in _label_rows(source, "labels_VA.txt", 2)],
+            [(row[1], row[3]) for row in read_labels(source, "labels_T.txt", 4)],
+            [(row[1], row[3]) for row in read_labels(source, "labels_FD.txt", 4)],
+            [row[1] for row in read_labels(source, "labels_VA.txt", 2)],
         )
 
 
-def _label_rows(source: Source, name: str, fields: int) -> list[list[str]]:
+def read_labels(source: Source, name: str, fields: int) -> list[list[str]]:
+    """Return the fields of each line of a label file; the first ``fields`` of them must be filled."""
     member = _find_labels(source, name)
     if member is None:
         refuse(source, f"no {name}", got=source.describe(), expected=name)
@@ -175,8 +179,8 @@ def _label_rows(source: Source, name: str, fields: int) -> list[list[str]]:
         if not line.strip():
             continue
         row = [field.strip() for field in line.split("\t")]
-        if len(row) < fields or not all(row[1:fields]):
-            expected = "country, code, kind, label" if fields == 4 else "kind, label"
+        if len(row) < fields or not all(row[1:fields] or row[:1]):
+            expected = {4: "country, code, kind, label", 2: "kind, label"}.get(fields, "label")
             refuse(source, "a label is missing", member=member, line=i, got=repr(line[:80]), expected=expected)
         rows.append(row)
     return rows
@@ -195,7 +199,8 @@ def _table(
     areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
     sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
     known = set(labels.rows)
-    rest, only_rest = _single_sector(areas, known)
+    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
+    only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
     if len(areas) * len(sectors) > 2 * len(known) + 100:
         got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
         refuse(source, "labels_T.txt does not have every country with every sector", got=got)
@@ -240,18 +245,14 @@ def _table(
         year=year,
         unit=unit,
         currency="USD",
-        provenance=_provenance(source, parts, notes),
-    )
-
-
-def _provenance(source: Source, parts: Mapping[str, str], notes: Sequence[str]) -> Provenance:
-    return Provenance(
-        source="Eora26",
-        files=tuple(source.describe_file(name) for name in parts.values()),
-        reader="eora",
-        licence="academic use; see the publisher",
-        citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
-        notes=tuple(notes),
+        provenance=Provenance(
+            source="Eora26",
+            files=tuple(source.describe_file(name) for name in parts.values()),
+            reader="eora",
+            licence=EORA_LICENCE,
+            citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
+            notes=tuple(notes),
+        ),
     )
 
 
@@ -275,9 +276,3 @@ def _matrix(source: Source, member: str, rows: int, columns: int) -> FloatArray:
 
 
 READERS = (Reader("eora", "Eora26 text matrices with labels, folder or zip", _recognise, read_eora),)
-
-
-def _single_sector(areas: Sequence[str], known: set[tuple[str, str]]) -> tuple[set[str], set[str]]:
-    """Return the rest of the world, where it is one sector only, and the sectors that only it has."""
-    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
-    return rest, {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -230,19 +231,16 @@ def _table(
         year=year,
         unit="million EUR",
         currency="EUR",
-        provenance=_provenance(source, member, [kind, *notes, *([] if published is not None else [RESIDUAL_NOTE])]),
-    )
-
-
-def _provenance(source: Source, member: str, notes: Sequence[str]) -> Provenance:
-    return Provenance(
-        source="FIGARO",
-        edition=_edition(member),
-        files=(source.describe_file(member),),
-        reader="figaro",
-        licence=_LICENCE,
-        citation=_CITATION,
-        notes=tuple(notes),
+        provenance=Provenance(
+            source="FIGARO",
+            edition=_edition(member),
+            files=(source.describe_file(member),),
+            reader="figaro",
+            licence=_LICENCE,
+            citation=_CITATION,
+            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
+            rounding=PUBLISHED_ROUNDING,
+        ),
     )
 
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tiva.table.checks import BalanceReport
 
 BALANCE_TOLERANCE = 1e-6
-"""Relative to output: published tables are rounded to 4-6 digits; larger gaps are contradictions worth a word."""
+"""Relative to output, for sources of which no rounding is known (``provenance.rounding``): sums in another order differ
+by 1e-12, and larger gaps than this are contradictions worth a word."""
 
 ValueAddedKind = Literal["residual", "published"]
 
