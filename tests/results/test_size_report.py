@@ -141,7 +141,7 @@ def test_intervals_are_labelled(report: SizeReport) -> None:
 def test_known_sales_to_producers_leave_no_caution(toy: BandedTable) -> None:
     known = split_by_size(toy.source, toy_shares(toy.source, "S", producers=True))
     found = tiva.size_report(known, "S", draws=4)
-    assert len(found.intervals) == 6
+    assert len(found.intervals) == 5
     assert not any(ASSUMED_SALES in one.meaning for one in found.intervals)
 
 
