@@ -33,8 +33,8 @@ TESTED_LEVEL = 0.9
 """Level of the intervals whose coverage was counted."""
 
 HELD_TRUTH = {True: "@KNOWN@", False: "@UNKNOWN@"}
-"""Part of countries in which a model interval of 90 % and :data:`CELL_NOISE` held the truth, where sales to producers by
-band are known (True) and where not (False). Counted with industries of WIOD 1995, 2008 and 2011 as bands: sorted by
+"""Part of countries in which a model interval of 90 % and :data:`CELL_NOISE` held the truth, where sales to producers
+by band are known (True) and where not (False). Counted with industries of WIOD 1995, 2008 and 2011 as bands: sorted by
 exports and at random, two and four bands, all sectors and manufacturing only (``benchmarks/pseudo_bands.py``). With
 half of that noise it was 62 to 93 % and 12 to 88 %. The truth that is missed lies below nearly always where bands are
 sorted by exports: the bands that export little sell less to those that export much than in proportion."""
