@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tiva.readers.registry import read
     from tiva.readers.satellites import Satellite, read_satellite
     from tiva.readers.writers import write
+    from tiva.results.size_report import SizeReport, size_report
     from tiva.router import decompose
     from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
@@ -39,6 +40,7 @@ _EXPORTS: dict[str, str] = {
     "OtherInput": "tiva.table.icio_table",
     "coupling_sensitivity": "tiva.bands.uncertainty",
     "Satellite": "tiva.readers.satellites",
+    "SizeReport": "tiva.results.size_report",
     "decompose": "tiva.router",
     "example": "tiva.examples",
     "example_margins": "tiva.bands.example",
@@ -53,6 +55,7 @@ _EXPORTS: dict[str, str] = {
     "read": "tiva.readers.registry",
     "read_margins": "tiva.bands.margins",
     "read_satellite": "tiva.readers.satellites",
+    "size_report": "tiva.results.size_report",
     "split_by_size": "tiva.bands.split",
     "to_pymrio": "tiva.readers.pymrio_bridge",
     "write": "tiva.readers.writers",
@@ -66,6 +69,7 @@ __all__ = [
     "LeontiefModel",
     "OtherInput",
     "Satellite",
+    "SizeReport",
     "__version__",
     "coupling_sensitivity",
     "decompose",
@@ -82,6 +86,7 @@ __all__ = [
     "read",
     "read_margins",
     "read_satellite",
+    "size_report",
     "split_by_size",
     "to_pymrio",
     "write",

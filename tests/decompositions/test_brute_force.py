@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 
 import tiva
+from benchmarks.banded import random_shares
 from tests import brute_force
 from tests.tables import Oddities, odd_tables, random_table
+from tiva.bands.split import split_by_size
 from tiva.decompositions import self_perimeter
 from tiva.decompositions.borin_mancini import source_terms
 from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
@@ -203,6 +205,20 @@ def test_a_satellite_takes_the_place_of_value_added(
     table = random_table(4)
     jobs = np.random.default_rng(4).random(table.n)
     assert_equal(method(LeontiefModel(table, satellite=jobs), brute_force.economy(table, satellite=jobs)))
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name != "sectimp"])
+def test_bands_of_firm_size_are_rows_like_any_other(method: str) -> None:
+    table = random_table(24, 4, 3, Oddities(negative_inventories=2))
+    banded = split_by_size(table, random_shares(table, 3, seed=2))
+    written = banded.to_table()
+    rows = written.row_country
+    blocks = [np.flatnonzero(rows == g) for g in range(len(table.countries))]
+    assert len(rows) == 3 * table.n
+    exact = brute_force.Economy(
+        written.intermediate, written.final_demand.sum(axis=2), np.asarray(written.value_added), blocks
+    )
+    assert_equal(METHODS[method](banded.model(), exact))
 
 
 @pytest.mark.parametrize("groups", [None, {"UNION": ("C1", "C3")}])

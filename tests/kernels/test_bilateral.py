@@ -71,6 +71,16 @@ def test_bands_share_the_products_of_their_row(problem: tuple[Any, ...]) -> None
         np.testing.assert_allclose(banded[name], expected, rtol=ROUNDING, atol=ROUNDING)
 
 
+@pytest.mark.parametrize("columns", [1, 40])
+def test_many_columns_take_another_way_to_the_same_products(problem: tuple[Any, ...], columns: int) -> None:
+    flows, scale, offsets, given = problem
+    common = np.random.default_rng(6).random((len(scale), columns))
+    out = bilateral.trade_products(flows, scale, offsets, common=common, paired=given["paired"])
+    apart = [bilateral.trade_products(flows, scale, offsets, common=common[:, [k]]) for k in range(columns)]
+    together = np.concatenate([*apart, bilateral.trade_products(flows, scale, offsets, paired=given["paired"])], axis=2)
+    np.testing.assert_allclose(out, together, rtol=ROUNDING, atol=ROUNDING)
+
+
 def test_trade_products_are_block_products(problem: tuple[Any, ...]) -> None:
     flows, scale, offsets, given = problem
     coefficients = flows * scale

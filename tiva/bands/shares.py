@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -72,7 +73,7 @@ class LogRecord:
     source: str = ""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BandShares:
     """Shares of size bands in the totals of each country-sector, in ragged row layout.
 
@@ -231,6 +232,39 @@ class BandShares:
         others = (self.value_added, self.imports, self.exports)
         same = all(np.allclose(m, self.output, rtol=0.0, atol=SUM_TOLERANCE) for m in others)
         return bool(self.split.any()) and same and bool(np.isnan(self.domestic_intermediate).all())
+
+    def _facts(self) -> dict[str, str]:
+        """Return what a short representation says."""
+        split = self.split
+        countries = self.row_country[self.band_ptr[:-1]]
+        names = [c for g, c in enumerate(self.countries) if split[countries == g].any()]
+        labels = dict.fromkeys(label for label in self.row_label if label != UNSPLIT_LABEL)
+        inside = self.row_band >= 0
+        codes = np.concatenate([self.status[m][inside] for m in MARGINS[:4]])
+        counts = np.bincount(codes, minlength=len(Status)) if len(codes) else np.zeros(len(Status), dtype=np.int64)
+        status = [f"{100 * n / max(len(codes), 1):.0f} % {Status(k).name.lower()}" for k, n in enumerate(counts) if n]
+        business = inside & ~np.isnan(self.domestic_intermediate)
+        return {
+            "countries split": f"{len(names)} of {len(self.countries)}" + (f" ({listing(names, 12)})" if names else ""),
+            "country-sectors split": f"{int(split.sum())} of {self.n}",
+            "bands": listing(labels, 8) or "none",
+            "shares": ", ".join(status) or "none",
+            "sales to producers": f"known in {len(set(self.row_table_row[business].tolist()))} country-sectors",
+            "employment": "not given" if self.employment is None else "given",
+            "log": f"{len(self.log)} records",
+        }
+
+    def __repr__(self) -> str:
+        facts = "; ".join(f"{name}: {text}" for name, text in self._facts().items())
+        return f"<BandShares: {facts}>"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{html.escape(name)}</th>"
+            f"<td style='text-align:left'>{html.escape(text)}</td></tr>"
+            for name, text in self._facts().items()
+        )
+        return f"<table><caption>Shares of firm-size bands</caption>{rows}</table>"
 
     def label(self, table_row: int) -> str:
         """Return ``area.sector`` of a table row."""

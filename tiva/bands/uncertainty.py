@@ -28,6 +28,10 @@ CALIBRATED_SIGMA = 2.0
 """Log standard deviation of cell noise: on real tables with industries as bands, 90 % intervals then hold the truth
 in 80 to 98 % of countries (1.5 to 2 for bands at random, 2 for bands sorted by exports)."""
 
+ASSUMED_SALES = "sales to producers by band are assumed here, not known: too narrow"
+"""What every interval but that of the margins says where the optional fifth margin is missing: they keep the sales of
+each band to producers. With industries as bands, the model interval then holds the truth in a minority of countries."""
+
 STARTS = 5
 """Starting points of the search for the identified set."""
 
@@ -184,7 +188,7 @@ def coupling_sensitivity(
         found[sign] = (best, steps)
     return network.interval(
         "coupling sensitivity",
-        "who buys from whom varies, all else kept; not a confidence interval",
+        _meaning(banded, network, "who buys from whom varies, all else kept; not a confidence interval"),
         found[-1.0][0],
         found[1.0][0],
         f"{found[-1.0][1]} and {found[1.0][1]} steps",
@@ -255,7 +259,12 @@ def model_interval(
     left_out = f", {failed} draws left out that did not fit" if failed else ""
     return network.interval(
         "model interval",
-        f"{level:.0%} of draws of cell noise fitted to all totals; calibrated with industries as bands, margins exact",
+        _meaning(
+            banded,
+            network,
+            f"{level:.0%} of draws of cell noise fitted to all totals",
+            "calibrated with industries as bands, margins exact",
+        ),
         float(lower),
         float(upper),
         f"sigma {sigma:g}, {draws} draws, seed {seed}{left_out}",
@@ -309,11 +318,24 @@ def identified_set(
     ends = {sign: [programme.climb(p, sign) for p in points] for sign in (-1.0, 1.0)}
     return network.interval(
         "identified set",
-        "all flows that the totals allow, found by local search: an inner approximation; margins exact",
+        _meaning(
+            banded,
+            network,
+            "all flows that the totals allow, found by local search: an inner approximation",
+            "margins exact",
+        ),
         min(ends[-1.0]),
         max(ends[1.0]),
         f"{len(points)} starts, seed {seed}",
     )
+
+
+def _meaning(banded: BandedTable, network: _Network, what: str, with_sales: str = "") -> str:
+    """Say what an interval is, and that it is too narrow where sales to producers by band are not known."""
+    split = banded.shares.row_band[network.source] >= 0
+    known = not np.isnan(banded.shares.domestic_intermediate[network.source][split]).any()
+    more = with_sales if known else ASSUMED_SALES
+    return f"{what}; {more}" if more else what
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -33,6 +33,8 @@ EPILOGUE = """Which options answer which question:
   without double counting in world exports        --perspective world
   where it first, or last, crosses the border     --approach source, or sink
   what would be lost without one flow             --perspective self --perimeter
+  by size of the exporting firm                   --size margins.csv
+  who exports indirectly, and how sure that is    tiva sizes report
 
 Data go to stdout or to the file of --out, messages and progress to stderr.
 Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
@@ -43,6 +45,7 @@ MODULES: tuple[str, ...] = (
     "tiva.cli.origins",
     "tiva.cli.table",
     "tiva.cli.plot",
+    "tiva.cli.sizes",
     "tiva.cli.batch",
     "tiva.cli.fetch",
     "tiva.cli.catalogue",

@@ -17,6 +17,7 @@ from tiva.errors import UsageError, explain
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+    from tiva.bands.margins import Margins as PublishedMargins
     from tiva.table.icio_table import IcioTable
 
 
@@ -55,7 +56,7 @@ class Reading:
 
 
 def read_table(path: Path | None, reading: Reading) -> IcioTable:
-    """Return the table at a path, or the embedded example where there is none.
+    """Return the table at a path, or the embedded one for none or the word ``example``.
 
     Raises
     ------
@@ -64,7 +65,7 @@ def read_table(path: Path | None, reading: Reading) -> IcioTable:
     """
     import tiva
 
-    if path is not None:
+    if path is not None and (str(path) != EXAMPLE or path.exists()):
         return tiva.read(path, layout=reading.layout, year=reading.year)
     table = tiva.example()
     if reading.layout is not None or reading.year not in {None, table.year}:
@@ -77,6 +78,45 @@ def read_table(path: Path | None, reading: Reading) -> IcioTable:
             )
         )
     return table
+
+
+EXAMPLE = "example"
+"""Word for the embedded table or margins where a path is expected."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Margins:
+    """How margins by firm size are read.
+
+    Parameters
+    ----------
+    schemes
+        Band schemes to add to the built-in ones, in the form of band_schemes.csv.
+    sector_map
+        Concordance from the sectors of the margins to those of the table (from_scheme, from_code, to_scheme, to_code,
+        weight).
+    """
+
+    schemes: Path | None = None
+    sector_map: Path | None = None
+
+
+def read_size_margins(path: Path | None, options: Margins) -> PublishedMargins:
+    """Return the margins at a path, or the embedded ones for none or the word ``example``.
+
+    Raises
+    ------
+    UsageError
+        Schemes or a sector map for the embedded margins.
+    """
+    import tiva
+
+    if path is not None and (str(path) != EXAMPLE or path.exists()):
+        return tiva.read_margins(path, schemes=options.schemes, sector_map=options.sector_map)
+    if options.schemes is not None or options.sector_map is not None:
+        raise UsageError(explain("the embedded margins have their own schemes and sector map", do="name margins"))
+    return tiva.example_margins()
 
 
 def stderr() -> Console:

@@ -16,6 +16,9 @@ TERMS: tuple[str, ...] = (
 )  # fmt: skip
 """The sixteen terms in the order of the R package decompr; they sum to gross exports."""
 
+THIRD_AT_ONCE = 16
+"""Third countries whose products are formed in one pass over the flows."""
+
 # Components of E_sr:
 #   int_home   A_sr B_rr Y_rr                 third_home  A_sr sum_{t != r} B_rt Y_tt      own_home  A_sr B_rs Y_ss
 #   int_final  A_sr B_rr Y_r abroad           third_final A_sr sum_{t != r} B_rt Y_t abroad
@@ -144,10 +147,11 @@ def intrex_by_third(model: Operators) -> Terms:
     arrays: dict[str, FloatArray] = {}
     for name, right in (("dva_intrexi1", of_home), ("dva_intrexf", of_final), ("dva_intrexi2", of_abroad)):
         arrays[name] = model.trade_products(right)
-    for t in countries:
-        rows = np.flatnonzero(model.row_country == t)
-        returning = model.inverse_columns(rows) @ model.exports_final[rows]
-        arrays["dva_intrexi2"][:, :, t] -= model.trade_products(paired=[returning])[:, :, 0]
+    for first in range(0, len(countries), THIRD_AT_ONCE):
+        thirds = countries[first : first + THIRD_AT_ONCE]
+        own = [np.flatnonzero(model.row_country == t) for t in thirds]
+        returning = [model.inverse_columns(rows) @ model.exports_final[rows] for rows in own]
+        arrays["dva_intrexi2"][:, :, thirds] -= model.trade_products(paired=returning)
     for values in arrays.values():
         values *= dva[:, None, None]
         values[:, countries, countries] = 0.0

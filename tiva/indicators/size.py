@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiva.bands.coverage import used_status
 from tiva.bands.model import BandedModel
 from tiva.bands.shares import MARGINS, Status
 from tiva.bands.split import BandedTable
@@ -24,8 +23,10 @@ from tiva.indicators.size_frame import (
     by_size,
     dataset,
     dims,
+    margin_flow,
     ratio,
     share_of_total,
+    status_of_flow,
 )
 from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.kernels.segments import spread_columns
@@ -296,27 +297,13 @@ def coverage(table: BandedTable | BandedModel) -> xr.Dataset:
         status, adding up to one.
     """
     model = banded_model(table)
-    banded = model.banded
-    shares, t, row = banded.shares, banded.totals, banded.split.segment
-    flows = {
-        "output": shares.output * t.output[row],
-        "value_added": shares.value_added * t.value_added[row],
-        "imports": shares.imports * t.imports[row],
-        "exports": shares.exports * t.exports[row],
-        "domestic_intermediate": banded.split.producers * t.domestic_intermediate[row],
-    }
-    countries = len(model.countries)
-    block = model.row_country
-    found = np.zeros((countries, len(MARGINS), len(Status)))
-    for k, margin in enumerate(MARGINS):
-        status = used_status(banded, margin)[model.source_row]
-        np.add.at(found[:, k], (block, status), flows[margin][model.source_row])
-    exports = flows["exports"][model.source_row]
-    inside = np.where(shares.row_band[model.source_row] >= 0, exports, 0.0)
+    exports = margin_flow(model.banded, "exports")[model.source_row]
+    inside = np.where(model.banded.shares.row_band[model.source_row] >= 0, exports, 0.0)
     share = ratio(by_block(model, inside), by_block(model, exports))
+    found = np.stack([status_of_flow(model, margin) for margin in MARGINS], axis=1)
     variables: Variables = {
         "exports_in_split_sectors": (("exporter",), share),
-        "status_share": (("exporter", "margin", "status"), ratio(found, found.sum(axis=2, keepdims=True))),
+        "status_share": (("exporter", "margin", "status"), found),
     }
     labels = [status.name.lower() for status in Status]
     return dataset(model, "Coverage of the split by firm size", variables, margin=MARGINS, status=labels)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tiva._version import __version__
-from tiva.bands.coverage import coverage_note, headline_coverage
+from tiva.bands.coverage import coverage_note, headline_coverage, used_status
 from tiva.bands.model import BandedModel
+from tiva.bands.shares import Status
 from tiva.bands.split import BandedTable
 from tiva.errors import UnknownLabelError, UsageError, explain
 from tiva.kernels.arrays import FloatArray
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 Level = Literal["country", "sector"]
 Variables = Mapping[str, tuple[tuple[str, ...], FloatArray]]
+
+FLOW_MARGINS = ("output", "value_added", "imports", "exports")
+"""Margins over which the status of a country's shares is averaged; the fifth is optional."""
 
 _UNITS = {"share": "1", "ratio": "1", "persons": "persons"}
 
@@ -121,18 +125,77 @@ def _attributes(code: str, unit: str) -> dict[str, str]:
 
 def _described(model: BandedModel, title: str, notes: tuple[str, ...]) -> dict[str, Any]:
     banded = model.banded
-    split, observed = headline_coverage(banded)
     return {
         "title": f"{title}, {banded.title}",
+        "method": "size",
         "table": banded.title,
         "table_sha256": banded.checksum,
         "year": -1 if banded.year is None else banded.year,
         "unit": model.unit,
-        "split_method": banded.method,
-        "coverage": coverage_note(banded),
-        "exports_in_split_sectors": split,
-        "exports_observed": observed,
+        **coverage_attributes(model),
         "tiva_version": __version__,
         "table_citation": banded.provenance.citation,
         "notes": json.dumps([*banded.provenance.notes, *notes], ensure_ascii=False),
     }
+
+
+def coverage_attributes(model: BandedModel) -> dict[str, Any]:
+    """Return what every result by size says of its margins, as attributes of a dataset.
+
+    Parameters
+    ----------
+    model
+        A banded model; blocks may be groups of countries.
+
+    Returns
+    -------
+    dict
+        ``split_method``; ``coverage``, ``exports_in_split_sectors`` and ``exports_observed`` of the whole table; and
+        ``coverage_by_exporter``, JSON: label -> ``split`` (share of exports in split sectors) and one entry a status,
+        the mean over the margins in :data:`FLOW_MARGINS` of the share of the flow with this status. Exporters that are
+        not split at all have ``split`` zero.
+    """
+    banded = model.banded
+    split, observed = headline_coverage(banded)
+    return {
+        "split_method": banded.method,
+        "coverage": coverage_note(banded),
+        "exports_in_split_sectors": split,
+        "exports_observed": observed,
+        "coverage_by_exporter": json.dumps(_coverage_by_exporter(model), ensure_ascii=False),
+    }
+
+
+def _coverage_by_exporter(model: BandedModel) -> dict[str, dict[str, float]]:
+    exports = margin_flow(model.banded, "exports")[model.source_row]
+    inside = np.where(model.banded.shares.row_band[model.source_row] >= 0, exports, 0.0)
+    split = np.nan_to_num(ratio(by_block(model, inside), by_block(model, exports)))
+    by_margin = np.stack([status_of_flow(model, margin) for margin in FLOW_MARGINS])
+    flowing = (~np.isnan(by_margin)).sum(axis=0)
+    mean = np.nan_to_num(ratio(np.nansum(by_margin, axis=0), flowing.astype(np.float64)))
+    return {
+        country: {"split": float(split[g]), **{s.name.lower(): float(mean[g, s]) for s in Status}}
+        for g, country in enumerate(model.countries)
+    }
+
+
+def margin_flow(banded: BandedTable, margin: str) -> FloatArray:
+    """Return, shape (R,), the flow of each band row of the source that a margin splits."""
+    shares, t, row = banded.shares, banded.totals, banded.split.segment
+    flows = {
+        "output": (shares.output, t.output),
+        "value_added": (shares.value_added, t.value_added),
+        "imports": (shares.imports, t.imports),
+        "exports": (shares.exports, t.exports),
+        "domestic_intermediate": (banded.split.producers, t.domestic_intermediate),
+    }
+    share, total = flows[margin]
+    return np.asarray(share * total[row])
+
+
+def status_of_flow(model: BandedModel, margin: str) -> FloatArray:
+    """Return, shape (G, statuses), shares of the flow that a margin splits by status; NaN where nothing flows."""
+    flow = margin_flow(model.banded, margin)[model.source_row]
+    found = np.zeros((len(model.countries), len(Status)))
+    np.add.at(found, (model.row_country, used_status(model.banded, margin)[model.source_row]), flow)
+    return ratio(found, found.sum(axis=1, keepdims=True))

@@ -232,6 +232,8 @@ def _read(
             return _named(frame, source.name), provenance
         books = workbooks(source)
         candidates = [n for n in source.names() if n in books or _has_columns(header(source, n))]
+        if len(source.names()) == 1:
+            candidates = list(source.names())  # so that the message says which columns are missing
         name = choose_member(source, candidates, year=None, member=member)
         if name in books:
             frame, origin, edition = _accounts(source, name), "WIOD socio-economic accounts", ""

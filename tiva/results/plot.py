@@ -75,7 +75,7 @@ def bars(
             values = 100 * values / total
     order = np.argsort(np.nan_to_num(total if unit == "amount" else values[0]), kind="stable")
     scale, text = (1.0, "% of gross exports") if unit == "percent" else _scaled(values, _unit_of(dataset, gross))
-    figure, axes = _axes(ax, (8.0, 2.2 + 0.28 * len(labels)))
+    figure, axes = new_axes(ax, (8.0, 2.2 + 0.28 * len(labels)))
     _stack(axes, values[:, order] / scale, [labels[i] for i in order], [_name(dataset, n) for n in shown])
     axes.set_xlabel(text)
     axes.xaxis.set_major_formatter("{x:,g}")
@@ -108,7 +108,7 @@ def participation(dataset: xr.Dataset, *, ax: Axes | None = None) -> Figure:
     _readable(labels, "exporters", 2 * SHOWN)
     backward, forward = (100 * table[name].values[alive] / gross[alive] for name in ("gvcb", "gvcf"))
     area = 900 * gross[alive] / gross[alive].max() + 12
-    figure, axes = _axes(ax, (8.0, 6.4))
+    figure, axes = new_axes(ax, (8.0, 6.4))
     axes.scatter(backward, forward, s=area, color=COLOURS[0], alpha=0.45, edgecolor="white", linewidth=0.8)
     axes.set_xlabel("backward participation, % of gross exports (imported inputs in exports)")
     axes.set_ylabel("forward participation, % of gross exports (re-exported by importers)")
@@ -164,7 +164,7 @@ def heat(
         raise UsageError(explain("nothing to draw: no positive amounts", got=f"{rows} x {columns}"))
     high = float(shown.max())
     low = max(float(shown.min()), high * 1e-5)
-    figure, axes = _axes(ax, (2.4 + 0.34 * len(across), 1.8 + 0.30 * len(down)))
+    figure, axes = new_axes(ax, (2.4 + 0.34 * len(across), 1.8 + 0.30 * len(down)))
     image = axes.imshow(shown, norm=LogNorm(low, high), cmap=plt.get_cmap("viridis_r"), aspect="auto")
     axes.set_xticks(range(len(across)), across, rotation=90)
     axes.set_yticks(range(len(down)), down)
@@ -224,7 +224,7 @@ def lines(
         if name not in known:
             raise UnknownLabelError("exporter", name, known)
     _readable(list(exporters), "lines")
-    figure, axes = _axes(ax, (8.0, 5.2))
+    figure, axes = new_axes(ax, (8.0, 5.2))
     years = table["year"].values
     ends = []
     for number, name in enumerate(exporters):
@@ -285,7 +285,7 @@ def _matplotlib() -> Any:
     return plt
 
 
-def _axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
+def new_axes(ax: Axes | None, size: tuple[float, float]) -> tuple[Figure, Axes]:
     """Axes to draw on. A new figure is kept out of pyplot's list, so that nothing has to be closed."""
     if ax is not None:
         return ax.get_figure(root=True), ax  # type: ignore[return-value]
