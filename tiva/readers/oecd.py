@@ -295,9 +295,9 @@ def _blocks(
     va = matrix.take([layout.value_added], layout.industries)[0]
     for what, values in (("value added", va), ("output", output)):
         if values is not None and np.isnan(values).any():
-            missing = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
+            lost = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
             raise ReaderError(
-                explain(f"{matrix.name}: empty cells in {what}", got=listing(missing), do="get the file again"),
+                explain(f"{matrix.name}: empty cells in {what}", got=listing(lost), do="get the file again"),
                 path=source.path,
             )
     others = {}
