@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.bands.toy import facts, full_rows, toy_table
+from tests.bands.toy import facts, full_rows, residuals, toy_table
 from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
-from tiva.bands.shares import MARGINS, BandShares, residual_shares
+from tiva.bands.shares import MARGINS, BandShares
 from tiva.bands.totals import FlowTotals
 from tiva.errors import UnknownLabelError, UsageError
 
@@ -32,9 +32,9 @@ def test_draws_are_possible_splits(drawn) -> None:  # type: ignore[no-untyped-de
     totals = FlowTotals.of(table)
     assert len(draws) == DRAWS
     for one in (draws.draw(0), draws.draw(DRAWS - 1)):
-        found = residual_shares(one, totals)
+        found = residuals(one, totals)
         assert (found.domestic_inputs >= -RECONCILED).all()
-        assert (found.domestic_sales >= -RECONCILED).all()
+        assert (found.home_sales >= -RECONCILED).all()
     assert draws.rows.tolist() == [2, 3, 4, 5]
     sums = np.add.reduceat(draws.values["exports"], [0, 2], axis=1)
     np.testing.assert_allclose(sums, 1.0, atol=1e-12)
@@ -71,7 +71,7 @@ def test_wide_draws_are_moved_back_and_counted() -> None:
     draws = draw_margins(shares, FlowTotals.of(table), 100, seed=0)
     assert draws.reconciled.sum() > 0
     for one in draws:
-        assert (residual_shares(one, FlowTotals.of(table)).domestic_sales >= -RECONCILED).all()
+        assert (residuals(one, FlowTotals.of(table)).home_sales >= -RECONCILED).all()
 
 
 def test_bad_calls_are_refused() -> None:

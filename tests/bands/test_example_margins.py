@@ -8,9 +8,10 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from tests.bands.toy import residuals
 from tiva.bands.example import example_margins
 from tiva.bands.prepare import prepare_margins
-from tiva.bands.shares import BandShares, Status, residual_shares
+from tiva.bands.shares import BandShares, Status
 from tiva.bands.split import split_by_size
 from tiva.bands.totals import FlowTotals
 from tiva.examples import example
@@ -37,12 +38,10 @@ def test_every_row_has_source_year_and_status() -> None:
 
 def test_split_of_the_example_is_possible(prepared: BandShares) -> None:
     totals = FlowTotals.of(example())
-    found = residual_shares(prepared, totals)
+    found = residuals(prepared, totals)
     row = prepared.row_table_row
     assert (found.domestic_inputs >= -RECONCILED).all()
-    assert (
-        found.domestic_sales * np.maximum(totals.domestic_sales, 0.0)[row] >= -RECONCILED * totals.output[row]
-    ).all()
+    assert (found.home_sales * np.maximum(totals.domestic_sales, 0.0)[row] >= -RECONCILED * totals.output[row]).all()
     assert not prepared.is_proportional
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.bands.toy import FULL, fact, facts, full_rows, random_table, toy_table
+from tests.bands.toy import FULL, fact, facts, full_rows, random_table, residuals, toy_table
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
-from tiva.bands.shares import MARGINS, BandShares, Status, residual_shares
+from tiva.bands.shares import MARGINS, BandShares, Status
 from tiva.bands.spread import allocate_traders, fit_donors, fit_groups
 from tiva.bands.totals import FlowTotals
 from tiva.errors import MarginConflictWarning, MarginError, UnknownLabelError
@@ -54,10 +54,10 @@ def test_feasible_margins_are_used_to_the_last_digit() -> None:
 def test_residual_shares_of_the_worked_example() -> None:
     # firmsize_examples.py, example 2: "Hand check S1 ... S2 ...".
     table = toy_table()
-    found = residual_shares(prepare(full_rows()), FlowTotals.of(table))
+    found = residuals(prepare(full_rows()), FlowTotals.of(table))
     np.testing.assert_allclose(found.domestic_inputs[4::2], [0.377778, 0.8], atol=PRINTED)
-    np.testing.assert_allclose(found.domestic_sales[4::2], [0.561538, 0.733333], atol=PRINTED)
-    assert np.array_equal(found.domestic_sales, found.domestic_final)
+    np.testing.assert_allclose(found.home_sales[4::2], [0.561538, 0.733333], atol=PRINTED)
+    np.testing.assert_allclose(found.home_final[4:], [36.5 / 65 * 25, 28.5 / 65 * 25, 33 / 45 * 20, 12 / 45 * 20])
 
 
 def test_contradictory_exports_are_moved_and_named() -> None:
@@ -301,7 +301,7 @@ def test_traders_exports_go_where_they_are_told() -> None:
     # e = .75 e0 + .25 h with h = (40 - 35 e) / 65, hence e (1 + .25 x 35 / 65) = .75 x .2 + .25 x 40 / 65
     expected = (0.75 * 0.2 + 0.25 * 40 / 65) / (1 + 0.25 * 35 / 65)
     assert producer.exports[2] == pytest.approx(expected, abs=ROUNDING)
-    h = residual_shares(producer, FlowTotals.of(table)).domestic_sales[2]
+    h = residuals(producer, FlowTotals.of(table)).home_sales[2]
     assert producer.exports[2] == pytest.approx(0.75 * 0.2 + 0.25 * h, abs=ROUNDING)
     assert producer.exports[4] == 0.9
     assert "traders export 25.0% of goods; given to producer" in steps(producer, "trader")[0]
@@ -370,7 +370,7 @@ def test_nothing_sold_at_home_forces_exports_to_follow_output() -> None:
     shares = prepare([*OUTPUT_OF_S, *facts("1", "exports", (0.1, 0.9))], table)
     assert shares.exports[2:4].tolist() == [0.4, 0.6]
     assert "nothing is sold at home: exports follow output" in steps(shares, "edge")[0]
-    assert residual_shares(shares, FlowTotals.of(table)).domestic_sales[2:4].tolist() == [0.4, 0.6]
+    assert residuals(shares, FlowTotals.of(table)).home_sales[2:4].tolist() == [0.4, 0.6]
 
 
 def test_no_domestic_inputs_force_value_added_and_imports_to_follow_output() -> None:
@@ -399,10 +399,10 @@ def test_business_margin_is_used_where_it_can_be() -> None:
     rows = [*full_rows(), *facts("1", "sales_domestic_intermediate", (0.6, 0.4))]
     table = toy_table()
     shares = prepare(rows, table)
-    found = residual_shares(shares, FlowTotals.of(table))
-    assert found.domestic_intermediate[4:6].tolist() == [0.6, 0.4]
-    # h^F = (40 - 3.5 - .6 x 40) / 25
-    assert found.domestic_final[4] == pytest.approx((40 - 3.5 - 24) / 25, abs=ROUNDING)
+    found = residuals(shares, FlowTotals.of(table))
+    assert found.producers[4:6].tolist() == [0.6, 0.4]
+    # sales to home final demand: 40 - 3.5 - .6 x 40
+    assert found.home_final[4] == pytest.approx(40 - 3.5 - 24, rel=ROUNDING)
 
 
 def test_a_band_without_output_has_no_row() -> None:
@@ -472,15 +472,14 @@ def test_any_margins_give_a_possible_split(seed: int) -> None:
         warnings.simplefilter("ignore", MarginConflictWarning)
         shares = prepare_margins(table, margins)
     totals = FlowTotals.of(table)
-    found = residual_shares(shares, totals)
+    found = residuals(shares, totals)
     row = shares.row_table_row
-    for values in (found.domestic_inputs, found.domestic_sales, found.domestic_intermediate):
+    for values in (found.domestic_inputs, found.home_sales, found.producers):
         np.testing.assert_allclose(np.add.reduceat(values, shares.band_ptr[:-1]), 1.0, atol=1e-9)
     used = ~totals.no_domestic_inputs[row]
     assert (found.domestic_inputs * totals.domestic_inputs[row] >= -RECONCILED * totals.output[row])[used].all()
-    final = found.domestic_final * totals.domestic_final[row]
-    assert (final >= -RECONCILED * totals.output[row])[totals.domestic_final[row] > 0].all()
-    assert (found.domestic_sales >= -RECONCILED).all()
+    assert (found.home_final >= -RECONCILED * totals.output[row])[totals.domestic_final[row] > 0].all()
+    assert (found.home_sales >= -RECONCILED).all()
     given_rows = {(f.country, f.sector, f.variable): f for f in margins.facts if f.band == "sme"}
     moved = {(r.country, r.sector, r.variable) for r in shares.log if r.step in ("reconcile", "edge")}
     names = dict(

@@ -5,12 +5,21 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tests.bands.toy import full_rows, toy_table
+from tests.bands.toy import facts, full_rows, toy_table
+from tiva.bands.derivation import Margins
 from tiva.bands.draws import draw_margins
 from tiva.bands.margins import read_margins
 from tiva.bands.prepare import prepare_margins
+from tiva.bands.shares import MARGINS, BandShares
 from tiva.bands.split import BandedTable, split_by_size
-from tiva.bands.uncertainty import _Network, coupling_sensitivity, identified_set, margin_interval, model_interval
+from tiva.bands.uncertainty import (
+    HELD_TRUTH,
+    _Network,
+    coupling_sensitivity,
+    identified_set,
+    margin_interval,
+    model_interval,
+)
 from tiva.errors import UnknownLabelError, UsageError
 
 PRINTED = 5e-7
@@ -94,6 +103,20 @@ def test_model_interval_holds_the_estimate_and_widens(banded: BandedTable) -> No
     assert model_interval(banded, "S", "sme", draws=20, seed=7) == model_interval(banded, "S", "sme", draws=20, seed=7)
 
 
+def test_model_interval_says_how_often_it_held_the_truth(banded: BandedTable) -> None:
+    """Nominal coverage is not kept where sales to producers by band are not known, and the interval says so."""
+    unknown = model_interval(banded, "S", "sme", draws=5)
+    assert "sales to producers by band are not known" in unknown.meaning
+    assert f"held the truth in {HELD_TRUTH[False]} of countries, so the error is larger" in str(unknown)
+    margins = read_margins([*full_rows(), *facts("1", "sales_domestic_intermediate", (0.6, 0.4)),
+                            *facts("2", "sales_domestic_intermediate", (0.8, 0.2))])  # fmt: skip
+    known = split_by_size(banded.source, prepare_margins(banded.source, margins))
+    said = model_interval(known, "S", "sme", draws=5).meaning
+    assert f"90% intervals held the truth in {HELD_TRUTH[True]} of countries" in said
+    assert "not known" not in said
+    assert "not counted" in model_interval(known, "S", "sme", draws=5, sigma=1.0).meaning
+
+
 def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:
     network = _Network.of(banded, "S", "sme", "share")
     flows = network.fitted(network.flows * np.exp(np.random.default_rng(2).standard_normal((4, 4))))
@@ -103,12 +126,16 @@ def test_fitted_flows_keep_all_totals(banded: BandedTable) -> None:
     np.testing.assert_allclose(network._by_cell(flows), network.cells, rtol=1e-9)
 
 
+def _own(shares: BandShares, network: _Network) -> Margins:
+    return Margins(*(shares.margin(name)[network.source] for name in MARGINS))
+
+
 def test_margin_draws_are_valued_as_a_split_of_their_own(banded: BandedTable) -> None:
     network = _Network.of(banded, "S", "sme", "value")
-    assert network.value_of_margins(banded.shares, banded.totals) == pytest.approx(11.508370, abs=PRINTED)
+    assert network.value_of_margins(_own(banded.shares, network)) == pytest.approx(11.508370, abs=PRINTED)
     for shares in draw_margins(banded.shares, banded.totals, 5, seed=3, countries=["S"]):
         other = _Network.of(split_by_size(banded.source, shares), "S", "sme", "value")
-        fast = network.value_of_margins(shares, banded.totals)
+        fast = network.value_of_margins(_own(shares, network))
         assert fast == pytest.approx(other.value(other.flows), rel=1e-12)
 
 

@@ -10,10 +10,18 @@ from typing import Any
 
 import numpy as np
 
+from tiva.bands.derivation import Margins, Split, derive
+from tiva.bands.shares import BandShares
+from tiva.bands.totals import FlowTotals
 from tiva.table.icio_table import IcioTable
 
 INTERMEDIATE = [[20, 10, 10, 5], [10, 20, 5, 5], [10, 5, 30, 10], [0, 5, 15, 10]]
 FINAL = [[40, 15], [55, 5], [20, 25], [0, 20]]
+
+
+def residuals(shares: BandShares, totals: FlowTotals) -> Split:
+    """What the margins leave for domestic inputs and home sales."""
+    return derive(totals, shares.band_ptr, Margins.of(shares))[0]
 
 
 def toy_table(**changes: Any) -> IcioTable:

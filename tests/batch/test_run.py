@@ -141,8 +141,18 @@ def test_a_dry_run_lists_jobs_and_writes_nothing(project: Path) -> None:
     assert "estimate: " in text
     assert text.count("to do") == 6
     assert not (project / "out").exists()
+    assert "data/year=(as read)/method=kww/small-t2000_kww_country.parquet" in text
     inline(project / "plan.toml")
-    assert describe(project / "plan.toml").count("unchanged ") == 6
+    again = describe(project / "plan.toml")
+    assert again.count("unchanged ") == 6
+    assert "estimate: 0 s; " in again
+
+
+def test_a_dry_run_knows_the_year_of_the_example(project: Path) -> None:
+    (project / "plan.toml").write_text('[[tables]]\nexample = true\n[[methods]]\nmethod = "kww"\n', encoding="utf-8")
+    assert f"-> data/year={tiva.example().year}/method=kww/example_kww_country.parquet" in describe(
+        project / "plan.toml"
+    )
 
 
 def test_a_folder_with_other_files_is_refused(project: Path) -> None:

@@ -13,13 +13,18 @@ This is the table of maximum entropy given the margins, and the fixed point of R
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tiva.bands.feasibility import Feasibility, Violation
+from tiva.bands.shares import MARGINS
 from tiva.bands.totals import NEGLIGIBLE, FlowTotals
 from tiva.kernels.arrays import BoolArray, FloatArray, IntArray
 from tiva.kernels.segments import segment_of_rows
+
+if TYPE_CHECKING:
+    from tiva.bands.shares import BandShares
 
 ROUNDING = 1e-9
 """Relative to output: a residual no more negative than this is rounding, and is used as it comes."""
@@ -42,6 +47,11 @@ class Margins:
     imports: FloatArray
     exports: FloatArray
     producers: FloatArray
+
+    @classmethod
+    def of(cls, shares: BandShares) -> Margins:
+        """Return the margins that band shares hold."""
+        return cls(*(shares.margin(name) for name in MARGINS))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,6 +54,13 @@ class MarginDraws:
             full[m][self.rows] = self.values[m][number]
         return self.shares.replace(**full)
 
+    def on_rows(self, margin: str, rows: IntArray) -> FloatArray:
+        """Return (D, len(rows)): a margin on some rows, sorted; rows that do not vary keep their share."""
+        values = np.repeat(self.shares.margin(margin)[None, rows], len(self), axis=0)
+        inside = np.isin(self.rows, rows)
+        values[:, np.searchsorted(rows, self.rows[inside])] = self.values[margin][:, inside]
+        return values
+
     def __iter__(self) -> Iterator[BandShares]:
         """Yield the draws in order."""
         return (self.draw(d) for d in range(len(self)))
@@ -168,15 +175,7 @@ def _reconcile_draw(
     given = {f: values[m][d, own] for m, f in zip(MARGINS, FIELDS, strict=True)}
     spread = {f: np.maximum(errors[m][own], SMALLEST_ERROR) for m, f in zip(MARGINS, FIELDS, strict=True)}
     known = not np.isnan(given["business"]).any()
-    cell = CellTotals(
-        output=float(totals.output[i]),
-        value_added=float(totals.value_added[i]),
-        exports=0.0 if totals.no_domestic_sales[i] else float(totals.exports[i]),
-        imports=float(totals.imports[i]),
-        domestic_intermediate=float(totals.domestic_intermediate[i]),
-        other_inputs=float(totals.other_inputs[i]),
-    )
-    result = reconcile_cell(_cell(given, known), _cell(spread, known), cell)
+    result = reconcile_cell(_cell(given, known), _cell(spread, known), CellTotals.of(totals, i))
     for m, field in zip(MARGINS, FIELDS, strict=True):
         moved = getattr(result.margins, field)
         if moved is not None:

@@ -209,14 +209,7 @@ def _reconcile(
 ) -> list[Conflict]:
     """Move what contradicts; where nothing is sold at home exports follow output, whatever output does."""
     margins = cell.margins()
-    this = CellTotals(
-        output=float(totals.output[i]),
-        value_added=float(totals.value_added[i]),
-        exports=0.0 if totals.no_domestic_sales[i] else float(totals.exports[i]),
-        imports=float(totals.imports[i]),
-        domestic_intermediate=float(totals.domestic_intermediate[i]),
-        other_inputs=float(totals.other_inputs[i]),
-    )
+    this = CellTotals.of(totals, i)
     if not violations(margins, this):
         return []
     result = reconcile_cell(margins, cell.errors(), this, free_output=_output_moves(cell, margins, this))

@@ -344,24 +344,13 @@ def _value_added_for_output(work: CountryWork, log: list[LogRecord]) -> None:
 
 
 def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], log: list[LogRecord]) -> None:
-    groups = work.groups[margin]
-    if not groups:
-        return
-    k = len(work.scheme.bands)
-    base = work.share["output"] if margin != "output" else work.share["value_added"]
-    prior = np.where(np.isnan(base), np.nan, base)
-    weight = np.maximum(totals[margin], 0.0)
-    splittable = work.known["output"] if margin not in ("output", "value_added", "employment") else None
-    usable: list[tuple[IntArray, Distribution]] = []
-    for members, found in groups:
-        inside = members if splittable is None else members[splittable[members]]
-        inside = inside[(weight[inside] > 0.0) | work.known[margin][inside]]
-        if len(inside[~work.known[margin][inside]]):
-            usable.append((inside, found))
+    """Spread margins of groups of sectors over the sectors without a fact of their own."""
+    usable = _usable_groups(work, margin, totals)
     if not usable:
         return
     reached = np.unique(np.concatenate([m for m, _ in usable]))
-    prior[np.isnan(prior).any(axis=1)] = 1.0 / k
+    prior = (work.share["output"] if margin != "output" else work.share["value_added"]).copy()
+    prior[np.isnan(prior).any(axis=1)] = 1.0 / len(work.scheme.bands)
     prior[work.known[margin]] = work.share[margin][work.known[margin]]
     held = _held(work, margin, prior, totals, usable)
     try:
@@ -395,6 +384,21 @@ def _spread(work: CountryWork, margin: str, totals: Mapping[str, FloatArray], lo
         names = listing((work.sectors[i] for i in members), limit=len(work.sectors))
         message = f"{SPREAD_MESSAGE}: {names}"
         log.append(LogRecord("totals", work.country, "", message, variable=margin, source=listing(found.where)))
+
+
+def _usable_groups(
+    work: CountryWork, margin: str, totals: Mapping[str, FloatArray]
+) -> list[tuple[IntArray, Distribution]]:
+    """Return the groups with a sector that is left to fill, without the sectors that have no flow or no output."""
+    weight = np.maximum(totals[margin], 0.0)
+    splittable = work.known["output"] if margin not in ("output", "value_added", "employment") else None
+    usable: list[tuple[IntArray, Distribution]] = []
+    for members, found in work.groups[margin]:
+        inside = members if splittable is None else members[splittable[members]]
+        inside = inside[(weight[inside] > 0.0) | work.known[margin][inside]]
+        if len(inside[~work.known[margin][inside]]):
+            usable.append((inside, found))
+    return usable
 
 
 def _held(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tiva.bands.shares import Status
+from tiva.bands.totals import FlowTotals
 from tiva.errors import MarginError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
 
@@ -45,6 +46,18 @@ class CellTotals:
     imports: float
     domestic_intermediate: float
     other_inputs: float = 0.0
+
+    @classmethod
+    def of(cls, totals: FlowTotals, i: int) -> CellTotals:
+        """Return those of table row ``i``; where nothing is sold at home exports follow output and bind nothing."""
+        return cls(
+            output=float(totals.output[i]),
+            value_added=float(totals.value_added[i]),
+            exports=0.0 if totals.no_domestic_sales[i] else float(totals.exports[i]),
+            imports=float(totals.imports[i]),
+            domestic_intermediate=float(totals.domestic_intermediate[i]),
+            other_inputs=float(totals.other_inputs[i]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tiva.bands.totals import FlowTotals
 from tiva.errors import BandShareError, UnknownLabelError, explain, listing
-from tiva.kernels.arrays import FloatArray, IntArray, frozen
+from tiva.kernels.arrays import FloatArray, IntArray
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -389,62 +388,6 @@ class BandShares:
             exports=np.array(rows.values["exports"], dtype=np.float64),
             domestic_intermediate=np.array(rows.values["domestic_intermediate"], dtype=np.float64),
         )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ResidualShares:
-    """Shares that follow from margins and totals (two-market separable split); all of shape (R,).
-
-    Attributes
-    ----------
-    domestic_inputs
-        d = (s (x - other) - alpha va - m M) / D, share in inputs from the own country; s where D = 0.
-    domestic_sales
-        h = (s x - e E) / H; s where H <= 0.
-    domestic_intermediate
-        h^Z: as given, else h.
-    domestic_final
-        h^F = (s x - e E - h^Z Z^D) / F^D where h^Z is given, else h. Splits a negative final demand too.
-    """
-
-    domestic_inputs: FloatArray
-    domestic_sales: FloatArray
-    domestic_intermediate: FloatArray
-    domestic_final: FloatArray
-
-
-def residual_shares(shares: BandShares, totals: FlowTotals) -> ResidualShares:
-    """Return the shares in domestic inputs and sales that the margins leave.
-
-    Parameters
-    ----------
-    shares
-        Margins; reconciled ones give non-negative results (conditions C1 to C4).
-    totals
-        Totals of the same table.
-
-    Returns
-    -------
-    ResidualShares
-    """
-    row = shares.row_table_row
-    s = shares.output
-    with np.errstate(divide="ignore", invalid="ignore"):
-        inputs = (
-            s * (totals.output - totals.other_inputs)[row]
-            - shares.value_added * totals.value_added[row]
-            - shares.imports * totals.imports[row]
-        ) / totals.domestic_inputs[row]
-        sold = s * totals.output[row] - shares.exports * totals.exports[row]
-        sales = sold / totals.domestic_sales[row]
-        business = shares.domestic_intermediate
-        final = (sold - business * totals.domestic_intermediate[row]) / totals.domestic_final[row]
-    d = np.where(totals.no_domestic_inputs[row], s, inputs)
-    h = np.where(totals.no_domestic_sales[row], s, sales)
-    given = ~np.isnan(business)
-    unsplit = shares.row_band < 0
-    one = [np.where(unsplit, 1.0, a) for a in (d, h, np.where(given, business, h), np.where(given, final, h))]
-    return ResidualShares(*(frozen(a) for a in one))
 
 
 @dataclass(slots=True)

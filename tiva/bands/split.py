@@ -335,7 +335,7 @@ def _margins(table: IcioTable, shares: BandShares, method: SplitMethod) -> Margi
     s = shares.output
     if method == "proportional":
         return Margins(s, s, s, s, np.full_like(s, np.nan))
-    margins = Margins(s, shares.value_added, shares.imports, shares.exports, shares.domestic_intermediate)
+    margins = Margins.of(shares)
     others = (margins.value_added, margins.imports, margins.exports)
     split = shares.row_band >= 0
     same = all(bool((values[split] == s[split]).all()) for values in others)

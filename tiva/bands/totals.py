@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tiva.kernels.arrays import FloatArray, frozen
+from tiva.kernels.arrays import FloatArray, IntArray, frozen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,6 +77,10 @@ class FlowTotals:
             np.where(tiny, 0.0, other),
         )  # fmt: skip
         return cls(*(frozen(np.array(a, dtype=np.float64)) for a in arrays))
+
+    def take(self, cells: IntArray) -> FlowTotals:
+        """Return the totals of some country-sectors."""
+        return FlowTotals(*(getattr(self, name)[cells] for name in FlowTotals.__slots__))
 
     @property
     def domestic_sales(self) -> FloatArray:

@@ -19,6 +19,9 @@ from tiva.errors import UsageError, explain
 EXAMPLE_ROWS = 255
 """Country-sectors of the embedded example."""
 
+EXAMPLE_YEAR = 2011
+"""Year of the embedded example."""
+
 NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
 """Folder of results without a year, as data sets partitioned by folders write a missing value."""
 
@@ -50,6 +53,11 @@ class TableSource:
     scenario_name: str
     scenarios: tuple[ScenarioSpec, ...]
     backend: str | None
+
+    @property
+    def expected_year(self) -> int | None:
+        """Year of the table as far as it is known before it is read."""
+        return EXAMPLE_YEAR if self.kind == "example" else self.year
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files behind it."""

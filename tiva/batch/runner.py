@@ -15,7 +15,7 @@ from typing import Any
 
 from tiva.batch import costs, manifest, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
-from tiva.batch.jobs import Group, Job, code_version, expand
+from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.lock import locked
 from tiva.batch.plan import Plan, read_plan
@@ -109,11 +109,17 @@ def _dry_summary(report: BatchReport) -> str:
         lines.append(f"{group.jobs[0].id if len(group.jobs) == 1 else _title(group)}: {cost}")
         for job in group.jobs:
             mark = "unchanged" if job.id in report.skipped else "to do"
-            lines.append(f"  {mark:<9} {job.id} -> {job.place(group.source.year)}")
+            lines.append(f"  {mark:<9} {job.id} -> {_expected_place(job)}")
     lines.append(f"estimate: {report.seconds:.0f} s; {report.layout.reason}")
     lines.append(f"memory: {costs.format_bytes(report.memory)} allowed")
     lines.append(f"results: {report.output}")
     return "\n".join(lines)
+
+
+def _expected_place(job: Job) -> str:
+    """Return where a result will lie; the year of a table that has not been read yet may not be known."""
+    year = job.source.expected_year
+    return job.place(year) if year is not None else job.place(None).replace(f"year={NO_YEAR}", "year=(as read)")
 
 
 def _title(group: Group) -> str:
@@ -241,7 +247,14 @@ def _refuse_foreign(folder: Path) -> None:
 def _dry(plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> BatchReport:
     kept = _kept(plan, groups) if resume else {}
     layout = _layout(groups, settings)
-    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, layout.seconds, True, groups)
+    seconds = _layout(_without(groups, kept), settings).seconds
+    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, seconds, True, groups)
+
+
+def _without(groups: Sequence[Group], kept: Mapping[str, Outcome]) -> list[Group]:
+    """Return the groups without the jobs that are kept."""
+    left = ((group, tuple(job for job in group.jobs if job.id not in kept)) for group in groups)
+    return [replace(group, jobs=jobs) for group, jobs in left if jobs]
 
 
 def _layout(groups: Sequence[Group], settings: _Settings) -> costs.Layout:
@@ -288,7 +301,7 @@ class _Run:
 
     def run(self, progress: bool | Callback) -> BatchReport:
         begin = time.monotonic()
-        todo = self._left()
+        todo = _without(self.groups, self.kept)
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
         try:
             self.journal.add("run", facts)
@@ -311,15 +324,6 @@ class _Run:
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
             time.monotonic() - begin, False, self.groups, path,
         )  # fmt: skip
-
-    def _left(self) -> list[Group]:
-        """Return the groups without what is kept; groups that cannot fit the memory are refused here."""
-        left: list[Group] = []
-        for group in self.groups:
-            jobs = tuple(job for job in group.jobs if job.id not in self.kept)
-            if jobs:
-                left.append(replace(group, jobs=jobs))
-        return left
 
     def _events(self, todo: list[Group]) -> Generator[Event, None, None]:
         fitting: list[Group] = []

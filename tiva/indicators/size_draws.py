@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 _BATCH = 128
 """Draws solved at once: 128 systems of 45 sectors are 2 MB."""
 
-_TOTALS = (
-    "output", "value_added", "exports", "imports", "domestic_inputs", "domestic_intermediate", "domestic_final",
-    "other_inputs",
-)  # fmt: skip
-
 
 def exports_by_size_draws(table: BandedTable, country: str, draws: MarginDraws) -> xr.Dataset:
     """Return direct and indirect exports of one country by band for every draw of its margins.
@@ -69,8 +64,8 @@ def exports_by_size_draws(table: BandedTable, country: str, draws: MarginDraws) 
     local = np.ix_(members, members)
     x = source.output[members]
     inverse = np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-    totals = FlowTotals(*(getattr(table.totals, name)[members] for name in _TOTALS))
-    values = [_drawn(draws, name, rows) for name in MARGINS]
+    totals = table.totals.take(members)
+    values = [draws.on_rows(name, rows) for name in MARGINS]
     splits = [derive(totals, start, Margins(*(v[k] for v in values)))[0] for k in range(len(draws))]
     band = table.row_band[rows]
     found = _solved(splits, start, source.intermediate[local] * inverse, totals, inverse, band, len(table.bands))
@@ -94,14 +89,6 @@ def _refuse(table: BandedTable, country: str, draws: MarginDraws) -> None:
                 do="split the table without domestic_blocks and theta to draw margins",
             )
         )
-
-
-def _drawn(draws: MarginDraws, margin: str, rows: IntArray) -> FloatArray:
-    """Return (D, R_c): the draws of a margin on some rows; rows that do not vary keep their share."""
-    values = np.repeat(draws.shares.margin(margin)[None, rows], len(draws), axis=0)
-    inside = np.isin(draws.rows, rows)
-    values[:, np.searchsorted(rows, draws.rows[inside])] = draws.values[margin][:, inside]
-    return values
 
 
 def _solved(
