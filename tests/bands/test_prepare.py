@@ -106,7 +106,7 @@ BAD_FILES: dict[str, tuple[list[dict[str, Any]], str]] = {
     ),
     "exports above output": (
         [*facts("1", "output", (0.7, 0.3)), *facts("1", "exports", (0.05, 0.95))],
-        "band_margins.csv line 2, band_margins.csv line 3, band_margins.csv line 4, band_margins.csv line 5",
+        "33.25 above 30 (band_margins.csv line 4, band_margins.csv line 5; moves 6.50% of output)",
     ),
     "negative shares": (facts("1", "output", (-0.4, 1.4)), "line 2: negative share -0.4"),
     "unknown sector": (facts("11", "output", (0.4, 0.6)), "line 3: unknown sector '11'"),
