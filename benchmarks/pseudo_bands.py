@@ -25,6 +25,7 @@ from tiva.bands.expand import domestic_flows
 from tiva.bands.shares import MARGINS, BandShares, Status
 from tiva.bands.split import BandedTable, split_by_size
 from tiva.bands.totals import FlowTotals
+from tiva.bands.uncertainty import CELL_NOISE
 from tiva.errors import ConvergenceError
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.table.icio_table import IcioTable
@@ -54,8 +55,8 @@ METHODS: dict[str, tuple[str, ...]] = {
 }
 """Split method -> margins it sees beside output."""
 
-SIGMA = 2.0
-"""Standard deviation of log noise on domestic cells: calibrated to 90 per cent coverage on real tables."""
+SIGMA = CELL_NOISE
+"""Standard deviation of log noise on domestic cells."""
 
 WIDTHS = (15, 7, 7, 14, 11, 10, 7, 5)
 """Columns of the printed table."""

@@ -25,6 +25,11 @@ Selection = str | Sequence[str] | None
 Groups = Mapping[str, Sequence[str] | str] | Sequence[str] | str | None
 """Countries that act as one: names of known groups, or label -> members or group expression."""
 
+_NOT_BY_SIZE = (
+    "the terms of this method are of whole countries or products: bands of firm size enter, but there is no size "
+    "dimension; 'bm' from the exporter's perspective has one at every level"
+)
+
 
 def decompose(
     table: IcioTable | BandedTable | Operators,
@@ -122,7 +127,8 @@ def decompose(
                 )
             )
         dataset = dataset.sel({name: list(labels)})
-    return with_notes(dataset, [note for _, notes in chosen.values() for note in notes])
+    unresolved = [_NOT_BY_SIZE] if model.bands and "size" not in dataset.dims else []
+    return with_notes(dataset, [*unresolved, *(note for _, notes in chosen.values() for note in notes)])
 
 
 def as_model(

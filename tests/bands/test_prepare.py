@@ -98,6 +98,33 @@ def test_contradictions_name_file_and_line(tmp_path: Path) -> None:
     assert "of output)" in problem
 
 
+BAD_FILES: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "shares that do not sum to one": (facts("1", "output", (0.4, 0.5)), "line 2, band_margins.csv line 3: shares of"),
+    "bands without scheme": (
+        [{**f, "band_scheme": ""} for f in facts("1", "output", (0.4, 0.6))],
+        "line 3: band 'lar' ",
+    ),
+    "exports above output": (
+        [*facts("1", "output", (0.7, 0.3)), *facts("1", "exports", (0.05, 0.95))],
+        "33.25 above 30 (band_margins.csv line 4, band_margins.csv line 5; moves 6.50% of output)",
+    ),
+    "negative shares": (facts("1", "output", (-0.4, 1.4)), "line 2: negative share -0.4"),
+    "unknown sector": (facts("11", "output", (0.4, 0.6)), "line 3: unknown sector '11'"),
+    "unknown country": (facts("1", "output", (0.4, 0.6), country="SS"), "line 2: unknown country 'SS'"),
+    "duplicated rows": ([*OUTPUT_OF_S, OUTPUT_OF_S[0]], "line 6: duplicates band_margins.csv line 2"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_FILES)
+def test_what_is_wrong_in_a_file_is_named_by_line(what: str, tmp_path: Path) -> None:
+    rows, said = BAD_FILES[what]
+    path = tmp_path / "band_margins.csv"
+    pd.DataFrame(rows).to_csv(path, index=False)
+    with pytest.raises(MarginError) as caught:
+        prepare_margins(toy_table(), read_margins(path), on_conflict="raise")
+    assert any("band_margins.csv" in p and said in p for p in caught.value.problems), caught.value.problems
+
+
 def test_uncertain_output_gives_way_to_observed_exports() -> None:
     rows = facts("1", "output", (0.7, 0.3), status="assumed") + facts("1", "exports", (0.05, 0.95))
     with warnings.catch_warnings():
@@ -192,13 +219,17 @@ def test_unknown_labels_are_named_with_their_row(rows: list[dict[str, Any]], mes
     assert len(caught.value.problems) == 2
 
 
-def test_a_margin_for_a_sector_without_output_is_refused() -> None:
+def test_a_margin_for_a_sector_without_output_is_refused(tmp_path: Path) -> None:
     table = toy_table(
         intermediate=[[20, 10, 10, 0], [10, 20, 5, 0], [10, 5, 30, 0], [0, 0, 0, 0]],
         final=[[40, 15], [55, 5], [20, 25], [0, 0]],
     )
     with pytest.raises(MarginError, match=r"margins row 0: S\.2 has no output in the table"):
         prepare(facts("2", "output", (0.4, 0.6)), table)
+    path = tmp_path / "band_margins.csv"
+    pd.DataFrame(facts("2", "output", (0.4, 0.6))).to_csv(path, index=False)
+    with pytest.raises(MarginError, match=r"band_margins\.csv line 2: S\.2 has no output in the table"):
+        prepare_margins(table, read_margins(path))
     shares = prepare(facts("_ALL", "output", (0.4, 0.6)), table)
     assert shares.row_label[-1] == "all"
 

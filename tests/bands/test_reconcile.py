@@ -37,8 +37,8 @@ def errors_of(margins: CellMargins, status: Status = Status.OBSERVED) -> CellMar
 
 
 def cell(s: list[float], a: list[float], m: list[float], e: list[float], b: list[float] | None = None) -> CellMargins:
-    arrays = [np.array(v, dtype=float) for v in (s, a, m, e)]
-    return CellMargins(*arrays, None if b is None else np.array(b))
+    output, value_added, imports, exports = (np.array(v, dtype=float) for v in (s, a, m, e))
+    return CellMargins(output, value_added, imports, exports, None if b is None else np.array(b))
 
 
 def test_infeasible_exports_of_the_worked_example() -> None:

@@ -338,6 +338,31 @@ def test_every_decomposition_takes_bands(row: Method) -> None:
     assert compared > len(row.terms) / 2
 
 
+@pytest.mark.parametrize("row", methods(), ids=Method.describe)
+def test_bands_that_are_not_there_are_missing_at_every_level(row: Method) -> None:
+    """Never zero: neither by sector nor in the sums over sectors, importers or both."""
+    table = synthetic(4, 3, 5)
+    banded = split_by_size(table, random_shares(table, (2, 3, 1, 4), seed=2, missing=0.3))
+    model = banded.model()
+    present = np.zeros((len(banded.countries), len(banded.sectors), len(banded.bands)), dtype=bool)
+    present[model.row_country, model.row_sector, model.row_band] = True
+    options = {k: getattr(row, k) for k in ("method", "perspective", "approach", "perimeter") if getattr(row, k)}
+    for level in row.levels:
+        got = tiva.decompose(model, level=level, **options)
+        by_size = ["size" in found.dims for found in got.values() if found.attrs["units"] == banded.unit]
+        assert all(by_size) if any(by_size) else "there is no size dimension" in got.attrs["notes"]
+        for code, found in got.items():
+            if "size" not in found.dims:
+                continue
+            by_sector = "sector" in found.dims
+            axes = ("exporter", "sector", "size") if by_sector else ("exporter", "size")
+            values = found.transpose(*axes, ...).values
+            there = present if by_sector else present.any(axis=1)
+            assert np.isnan(values[~there]).all(), (level, code)
+            if found.attrs["units"] == banded.unit:
+                assert not np.isnan(values[there]).any(), (level, code)
+
+
 def test_imports_of_a_product_by_explicit_perimeter() -> None:
     """All bands of a sector are one product: their deliveries to the importer are taken out of an explicit inverse."""
     table = synthetic(3, 2, 4)

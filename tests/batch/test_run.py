@@ -256,6 +256,11 @@ def test_sizes_of_memory() -> None:
         costs.parse_bytes("0GB")
 
 
+def test_tables_with_bands_need_more_memory() -> None:
+    plain, banded = (costs.estimate(3465, 1, banded=b, rate=1e9).memory for b in (False, True))
+    assert banded - plain == 3 * 8 * 3465**2
+
+
 def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "cores", lambda: 4)
     small = [(300, costs.estimate(300, 3, rate=1e9)) for _ in range(12)]

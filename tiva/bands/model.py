@@ -66,6 +66,14 @@ class BandedModel:
     ('small', 'large', 'all')
     >>> len(model.output) == len(table.output) + 1
     True
+
+    What if large firms exported less? One country's margins change by a low-rank update of the factors at hand:
+
+    >>> margins["MEX"][table.sectors[0]]["exports"] = [0.3, 0.7]
+    >>> other = tiva.BandShares.from_dicts(table, margins, bands={"MEX": ("small", "large")})
+    >>> changed = model.with_country_shares("MEX", other)
+    >>> bool(changed.exports[model.row_band == 0].sum() > model.exports[model.row_band == 0].sum())
+    True
     """
 
     def __init__(

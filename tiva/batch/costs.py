@@ -20,6 +20,9 @@ BASE_BYTES = 350 << 20
 MATRICES = 5.0
 """Peak memory of a decomposition in n × n matrices: table, coefficients while factorised, factors, triangles, slack."""
 
+BANDED_MATRICES = 8.0
+"""The same for a table split by firm size, with any number of bands."""
+
 START_SECONDS = 6.0
 """Starting a process: imports and compiling the kernels."""
 
@@ -156,7 +159,7 @@ class Estimate:
     memory: int
 
 
-def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, rate: float | None = None) -> Estimate:
+def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, banded: bool = False, rate: float | None = None) -> Estimate:
     """Estimate the jobs that share one table.
 
     Parameters
@@ -167,19 +170,22 @@ def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, rate: float | None = 
         How many share the factorisation.
     cube_bytes
         Size of the largest block of a cube.
+    banded
+        Whether the table is split by firm size.
     rate
         Floating-point operations a second of one core; measured when left out.
 
     Notes
     -----
     Time is 4/3 n³ operations (LU 2/3, diagonal blocks 2/3) and 0.15 n³ a job for the bilateral products, plus reading
-    n² cells. Memory is ``MATRICES`` n² numbers beside the interpreter.
+    n² cells. Memory is ``MATRICES`` (or ``BANDED_MATRICES``) n² numbers beside the interpreter.
     """
     speed = rate or flops()
+    matrices = BANDED_MATRICES if banded else MATRICES
     cells = float(rows) ** 2
     work = (4 / 3 + 0.15 * jobs) * cells * rows
     return Estimate(
-        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + MATRICES * cells * 8 + cube_bytes)
+        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + matrices * cells * 8 + cube_bytes)
     )
 
 

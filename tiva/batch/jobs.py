@@ -140,7 +140,9 @@ def expand(plan: Plan) -> tuple[Group, ...]:
             taken.add(job.id)
         rows = EXAMPLE_ROWS if source.input is None else costs.rows_of(Path(source.input.path))
         block = max((_block_bytes(rows, c) for c in plan.cubes), default=0)
-        groups.append(Group(source, jobs, rows, costs.estimate(rows, len(jobs), block)))
+        groups.append(
+            Group(source, jobs, rows, costs.estimate(rows, len(jobs), block, banded=source.margins is not None))
+        )
     return tuple(groups)
 
 
