@@ -41,7 +41,7 @@ all misses are on one side: firms that export little also sell less to those tha
 
 ASSUMED_SALES = "sales to producers by band are assumed here, not known: too narrow"
 """What every interval but that of the margins says where the optional fifth margin is missing: they keep the sales of
-each band to producers. With industries as bands, the model interval then holds the truth in a minority of countries."""
+each band to producers as assumed. How often the model interval then holds the truth is in :data:`HELD_TRUTH`."""
 
 STARTS = 5
 """Starting points of the search for the identified set."""
