@@ -1,22 +1,26 @@
-"""Reading speed as ratios: ``python -m benchmarks.readers`` prints a table; each reader runs in a fresh process.
+"""The readers part: reading speed and memory as ratios; each reader runs in a fresh process.
 
 A seeded csv of ICIO-2025 size (4,053 x 4,537) is read by this package to a checked table, and by the C engine of
-pandas and by polars to a bare frame; then the native file is opened again.
+pandas and by polars to a bare frame; then the native file and the cache entry are opened. A workbook of WIOD-2013 size
+is read by this package to a checked table, and by openpyxl cell by cell.
 """
 
 from __future__ import annotations
 
-import json
-import resource
-import subprocess
-import sys
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
+
+from benchmarks.isolated import measured
+from benchmarks.report import Ratio
+from benchmarks.workbooks import read_openpyxl, write_workbook
+from tiva.batch.execute import peak_memory
 
 AREAS, SECTORS = 81, 50
 CATEGORIES = ("HFCE", "NPISH", "GGFC", "GFCF", "INVNT", "DPABR")
@@ -26,8 +30,19 @@ ZEROS = 0.25
 TIME_LIMIT, MEMORY_LIMIT = 1.15, 1.3
 """Largest ratio to the fastest of pandas and polars."""
 
+REOPEN_GAIN = 10.0
+"""How many times faster than the csv a native file must open."""
+
 REOPEN_SECONDS = 1.0
+"""Longest time to take a table from the cache."""
+
+WORKBOOK_GAIN = 6.0
+"""How many times faster than openpyxl a workbook must be read."""
+
 REPEATS = 3
+UNIT = "ratio of seconds (best of three in one fresh process each) or of peak memory of the process"
+
+Found = dict[str, dict[str, Any]]
 
 
 def write_csv(path: Path, areas: int = AREAS, sectors: int = SECTORS, seed: int = 0) -> Path:
@@ -55,17 +70,31 @@ def write_csv(path: Path, areas: int = AREAS, sectors: int = SECTORS, seed: int 
 
 
 def read_tiva(path: Path) -> object:
-    """Read to a checked table; also how a native file is opened."""
+    """Read a csv to a checked table."""
     import tiva
 
-    return tiva.read(path) if path.suffix == ".nc" else tiva.read(path, edition="other")
+    return tiva.read(path, edition="other")
+
+
+def read_plain(path: Path) -> object:
+    """Read a native file or workbook to a checked table."""
+    import tiva
+
+    return tiva.read(path)
+
+
+def read_cached(path: Path) -> object:
+    """Take a csv that was read before from the cache beside it."""
+    import tiva
+
+    return tiva.read(path, edition="other", cache=path.parent / "cache")
 
 
 def read_pandas(path: Path) -> object:
     """Read with the C engine of pandas."""
     import pandas as pd
 
-    return pd.read_csv(path, index_col=0)
+    return pd.read_csv(path, index_col=0, engine="c")
 
 
 def read_polars(path: Path) -> object:
@@ -75,68 +104,86 @@ def read_polars(path: Path) -> object:
     return pl.read_csv(path)
 
 
-READERS: dict[str, Callable[[Path], object]] = {"tiva": read_tiva, "pandas": read_pandas, "polars": read_polars}
+READERS: dict[str, Callable[[Path], object]] = {
+    "tiva": read_tiva,
+    "plain": read_plain,
+    "cached": read_cached,
+    "pandas": read_pandas,
+    "polars": read_polars,
+    "openpyxl": read_openpyxl,
+}
 
 
-def once(reader: str, path: Path) -> None:
-    """Read in this process and print seconds (best of ``REPEATS``) and peak memory of the first in MB."""
+def once(reader: str, path: str, repeats: str) -> dict[str, float]:
+    """Read in this process; return seconds (best of ``repeats``) and the peak memory of the first read in MB."""
     warnings.simplefilter("ignore")
     seconds, peak = [], 0.0
-    for _ in range(REPEATS):
+    for _ in range(int(repeats)):
         start = time.perf_counter()
-        READERS[reader](path)
+        READERS[reader](Path(path))
         seconds.append(time.perf_counter() - start)
-        peak = peak or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": min(seconds), "peak_mb": peak}))
+        peak = peak or peak_memory() / 1e6
+    return {"seconds": min(seconds), "peak_mb": peak}
 
 
-def measured(reader: str, path: Path) -> dict[str, float] | None:
-    """Run :func:`once` in a fresh process; ``None`` where the library is not installed."""
-    command = [sys.executable, "-m", "benchmarks.readers", reader, str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        if "ModuleNotFoundError" in done.stderr:
-            return None
-        raise RuntimeError(done.stderr)
-    result: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return result
+def _measured(reader: str, path: Path, repeats: int = REPEATS) -> dict[str, Any] | None:
+    return measured("benchmarks.readers:once", reader, path, repeats)
 
 
-def run() -> dict[str, object]:
-    """Measure, print the table and return it."""
+def _many(readers: tuple[str, ...], path: Path, repeats: int = REPEATS) -> Found:
+    return {name: m for name in readers if (m := _measured(name, path, repeats)) is not None}
+
+
+def run() -> list[Ratio]:
+    """Measure and print all rows."""
+    rows: list[Ratio] = []
+    with TemporaryDirectory() as folder:
+        for work in (partial(_csv, Path(folder)), partial(_workbook, Path(folder))):
+            for row in work():
+                row.show()
+                rows.append(row)
+    return rows
+
+
+def _csv(folder: Path) -> list[Ratio]:
     import tiva
 
-    with TemporaryDirectory() as folder, warnings.catch_warnings():
+    path = write_csv(folder / "2022_SML.csv")
+    size = f"{path.stat().st_size / 1e6:.0f} MB"
+    found = _many(("tiva", "pandas", "polars"), path)
+    ours = found.pop("tiva")
+    fastest = min(found, key=lambda name: found[name]["seconds"])
+    rows = _against(f"csv of ICIO-2025 size, {size}", fastest, ours, found[fastest])
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        path = write_csv(Path(folder) / "2022_SML.csv")
-        size = path.stat().st_size / 1e6
-        found = {name: m for name in READERS if (m := measured(name, path)) is not None}
-        native = tiva.read(path, edition="other").save(Path(folder) / "t.nc")
-        reopened = measured("tiva", native)
-        tiva.read(path, edition="other", cache=Path(folder))
-        (kept,) = Path(folder).glob("????????????????????????????????.nc")
-        cached = measured("tiva", kept)
-    others = {name: m for name, m in found.items() if name != "tiva"}
-    fastest = min(others, key=lambda name: others[name]["seconds"])
-    time_ratio = found["tiva"]["seconds"] / others[fastest]["seconds"]
-    memory_ratio = found["tiva"]["peak_mb"] / others[fastest]["peak_mb"]
-    print(f"csv of ICIO-2025 size, {size:.0f} MB")
-    for name, m in found.items():
-        print(f"  {name:<10} {m['seconds']:6.2f} s {m['peak_mb']:8.0f} MB")
-    print(
-        f"  to {fastest}: time {time_ratio:.2f} (limit {TIME_LIMIT}), memory {memory_ratio:.2f} (limit {MEMORY_LIMIT})"
-    )
-    for name, again in (("native file", reopened), ("cache entry", cached)):
-        if again is not None:
-            print(f"  {name} opened again: {again['seconds']:.2f} s (limit {REOPEN_SECONDS})")
-    return {
-        "csv_mb": size, "readers": found, "fastest": fastest, "time_ratio": time_ratio,
-        "memory_ratio": memory_ratio, "native": reopened, "cache": cached,
-    }  # fmt: skip
+        table = tiva.read(path, edition="other")
+        native = table.save(folder / "table.nc", compressed=False)
+        read_cached(path)
+    for title, reader, file in (("native file opened", "plain", native), ("cache entry opened", "cached", path)):
+        again = _many((reader,), file)[reader]
+        gain, said = ours["seconds"] / again["seconds"], f"{again['seconds']:.3f} s against {ours['seconds']:.2f} s"
+        limit = REOPEN_GAIN if reader == "plain" else None
+        rows.append(Ratio(f"{title} / csv read: times faster", gain, at_least=limit, detail=said))
+        if reader == "cached":
+            rows.append(Ratio(f"{title}", again["seconds"], "s", at_most=REOPEN_SECONDS))
+    return rows
 
 
-if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        once(sys.argv[1], Path(sys.argv[2]))
-    else:
-        run()
+def _against(what: str, name: str, ours: dict[str, Any], other: dict[str, Any]) -> list[Ratio]:
+    """Return time and memory against the fastest of the other readers."""
+    said = f"{ours['seconds']:.2f} s against {other['seconds']:.2f} s"
+    used = f"{ours['peak_mb']:.0f} MB against {other['peak_mb']:.0f} MB"
+    return [
+        Ratio(f"{what}: time / {name}", ours["seconds"] / other["seconds"], at_most=TIME_LIMIT, detail=said),
+        Ratio(f"{what}: memory / {name}", ours["peak_mb"] / other["peak_mb"], at_most=MEMORY_LIMIT, detail=used),
+    ]
+
+
+def _workbook(folder: Path) -> list[Ratio]:
+    path = write_workbook(folder / "wiot11_row.xlsx")
+    what = f"xlsx of WIOD-2013 size, {path.stat().st_size / 1e6:.0f} MB: times faster than openpyxl"
+    ours, other = _measured("plain", path, 2), _measured("openpyxl", path, 1)
+    if ours is None or other is None:
+        return [Ratio(what, None, detail="openpyxl or a reader of workbooks is not installed")]
+    said = f"{ours['seconds']:.2f} s against {other['seconds']:.2f} s"
+    return [Ratio(what, other["seconds"] / ours["seconds"], at_least=WORKBOOK_GAIN, detail=said)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 from rich.table import Table
 
+from tiva.cli.common import Common
 from tiva.errors import TivaError, TivaWarning
 
 app = App(
@@ -23,8 +25,14 @@ app = App(
 
 
 @app.command(name="list")
-def list_datasets() -> None:
-    """List the data sets: years, how the site gives files out, what is here."""
+def list_datasets(*, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
+    """List the data sets: years, how the site gives files out, what is here.
+
+    Parameters
+    ----------
+    common
+        Options of every command.
+    """
     from data_fetch.catalogue import catalogue
     from data_fetch.store import Store, default_folder
 
@@ -37,13 +45,15 @@ def list_datasets() -> None:
 
 
 @app.command
-def info(name: str) -> None:
+def info(name: str, *, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
     """Show one data set: page, licence, citation, files, checksums.
 
     Parameters
     ----------
     name
         Name of the data set.
+    common
+        Options of every command.
     """
     from data_fetch.catalogue import catalogue
     from data_fetch.store import Store, default_folder
@@ -71,6 +81,7 @@ def get(
     years: str | None = None,
     refresh: bool = False,
     offline: Annotated[bool | None, Parameter(negative=())] = None,
+    common: Common | None = None,
 ) -> None:
     """Fetch the files of a data set that are not here yet, and print their paths.
 
@@ -84,15 +95,19 @@ def get(
         Fetch again even what is here.
     offline
         Do not use the network.
+    common
+        Options of every command.
     """
     from data_fetch.fetch import get as get_files
+    from data_fetch.fetch import quiet, terminal_progress
 
-    for path in get_files(name, years, refresh=refresh, offline=offline):
+    shown = quiet if common is not None and common.quiet else terminal_progress
+    for path in get_files(name, years, refresh=refresh, offline=offline, progress=shown):
         _out().print(str(path), highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command
-def add(file: Path, *, dataset: str | None = None) -> None:
+def add(file: Path, *, dataset: str | None = None, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
     """Take a hand-downloaded file in: recognised, verified, recorded.
 
     Parameters
@@ -101,6 +116,8 @@ def add(file: Path, *, dataset: str | None = None) -> None:
         The file; it is copied.
     dataset
         Name of the data set, where it cannot be told from the file.
+    common
+        Options of every command.
     """
     from data_fetch.local import add as add_file
 
@@ -115,13 +132,15 @@ def add(file: Path, *, dataset: str | None = None) -> None:
 
 
 @app.command
-def check(name: str) -> int:
+def check(name: str, *, common: Common | None = None) -> int:  # noqa: ARG001 - accepted everywhere
     """Compare the files of a data set with the checksums recorded when they came.
 
     Parameters
     ----------
     name
         Name of the data set.
+    common
+        Options of every command.
     """
     from data_fetch.fetch import check as check_files
 
@@ -132,8 +151,14 @@ def check(name: str) -> int:
 
 
 @app.command
-def where() -> None:
-    """Print the folder of fetched files."""
+def where(*, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
+    """Print the folder of fetched files.
+
+    Parameters
+    ----------
+    common
+        Options of every command.
+    """
     from data_fetch.store import default_folder
 
     _out().print(str(default_folder()), highlight=False, markup=False, soft_wrap=True)
@@ -149,6 +174,7 @@ def margins(
     sectors: str = "",
     variables: str = "",
     offline: Annotated[bool | None, Parameter(negative=())] = None,
+    common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Fetch firm-size margins by SDMX and write them as band_margins.csv.
 
@@ -168,6 +194,8 @@ def margins(
         Variables of the margins file with commas between; all of the source by default.
     offline
         Use kept answers only.
+    common
+        Options of every command.
     """
     from data_fetch.margins import fetch_margins, write_margins
     from tiva.files import ensure_writable
@@ -196,6 +224,7 @@ def oecd(
     level: Literal["country", "sector"] = "sector",
     measures: str = "EXGR,EXGR_DVA,EXGR_FVA",
     offline: Annotated[bool | None, Parameter(negative=())] = None,
+    common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Print how gross exports and their domestic and foreign content differ from the OECD's TiVA indicators.
 
@@ -211,6 +240,8 @@ def oecd(
         Indicators with commas between.
     offline
         Use kept answers of the OECD only.
+    common
+        Options of every command.
     """
     from data_fetch.compare import compare_table
     from tiva.readers.registry import read
@@ -227,14 +258,18 @@ def _out() -> Console:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run a command; errors made on purpose are one message and an exit code, never a traceback."""
+    """Run a command; errors made on purpose are one message and an exit code, and a traceback where it is asked for."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
     with warnings.catch_warnings():
-        warnings.simplefilter("always", TivaWarning)
+        warnings.simplefilter("ignore" if "--quiet" in words else "always", TivaWarning)
         warnings.showwarning = lambda message, *_, **__: sys.stderr.write(f"warning: {message}\n")  # type: ignore[assignment]
         try:
-            code = app(arguments)
+            code = app(words)
         except TivaError as error:
-            sys.stderr.write(f"error: {error}\n")
+            if "--traceback" in words:
+                traceback.print_exc()
+            else:
+                sys.stderr.write(f"error: {error}\n")
             raise SystemExit(error.exit_code) from None
         except KeyboardInterrupt:
             sys.stderr.write("interrupted; what was fetched so far is kept to go on from\n")

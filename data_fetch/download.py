@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +31,14 @@ READ_TIMEOUT = 60.0
 RETRIES = 4
 """Attempts after the first; waits between them grow (pooch)."""
 
+LONGEST_WAIT = 600.0
+"""Seconds that a server may ask for (``Retry-After``) before the next attempt; what asks for more is left for later."""
+
 CHUNK = 1 << 18
 """Bytes read at a time."""
 
-_BAD_REQUEST, _TOO_MANY_REQUESTS, _SERVER_ERROR = 400, 429, 500
+_BAD_REQUEST, _TOO_MANY_REQUESTS, _SERVER_ERROR, _UNAVAILABLE = 400, 429, 500, 503
+_PASSING = (_TOO_MANY_REQUESTS, _UNAVAILABLE)
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes here so far and in all (``None``: the server does not say)."""
@@ -67,6 +74,11 @@ class ResumingDownloader:
         Told about bytes.
     read_timeout
         Seconds without a byte until the connection counts as dropped.
+
+    Attributes
+    ----------
+    attempts
+        How often it will be called yet; after the last time no wait that the server asks for is worth while.
     """
 
     def __init__(
@@ -82,6 +94,7 @@ class ResumingDownloader:
         self.referer = referer
         self.progress = progress
         self.read_timeout = read_timeout
+        self.attempts = RETRIES + 1
 
     def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
         """Fetch ``url`` whole into ``output_file``; pooch calls this again after a failure.
@@ -95,6 +108,7 @@ class ResumingDownloader:
         """
         import requests
 
+        self.attempts -= 1
         offset, validator = self._kept(url)
         headers = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if self.referer:
@@ -106,6 +120,8 @@ class ResumingDownloader:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 self.forget()
                 raise requests.ConnectionError("the kept part does not fit the file any more")
+            if response.status_code in _PASSING and self.attempts > 0:
+                _wait_as_asked(url, response)
             _refuse(url, response)
             offset = self._agreed_offset(response, offset)
             self._remember(url, response)
@@ -193,6 +209,29 @@ def _refuse(url: str, response: requests.Response) -> None:
         raise RefusedError(url, f"HTTP status {status} {response.reason}")
 
 
+def _wait_as_asked(url: str, response: requests.Response) -> None:
+    """Wait as long as ``Retry-After`` says, in seconds or until a date (RFC 9110, 10.2.3).
+
+    Raises
+    ------
+    RefusedError
+        That is too long to wait.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    seconds = 0.0
+    if text.isdecimal():
+        seconds = float(text)
+    elif text:
+        with suppress(ValueError):  # neither a number nor a date: as if it were not there
+            until = parsedate_to_datetime(text)
+            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    if seconds > LONGEST_WAIT:
+        minutes = seconds / 60
+        raise RefusedError(url, f"HTTP status {response.status_code}, try again in {minutes:,.0f} minutes")
+    if seconds > 0:
+        time.sleep(seconds)
+
+
 def _total(response: requests.Response, offset: int) -> int | None:
     """Return the size of the whole file as the server tells it, unless it is encoded for the way."""
     length = response.headers.get("Content-Length")
@@ -224,6 +263,7 @@ def download(url: str, staging: Path, name: str, downloader: ResumingDownloader,
     make_folder(staging)
     keeper = pooch.create(path=staging, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=retries)
     (staging / name).unlink(missing_ok=True)
+    downloader.attempts = retries + 1
     pooch.get_logger().setLevel("WARNING")
     try:
         return Path(keeper.fetch(name, downloader=downloader))

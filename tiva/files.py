@@ -32,7 +32,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
     """
     path = Path(path)
     ensure_writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+    except OSError as error:
+        raise OutputError(explain(f"cannot write {path}", got=str(error), do="choose another place")) from error
     os.close(handle)
     temporary = Path(name)
     try:

@@ -7,15 +7,15 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import ConcordanceError, UnknownLabelError, UsageError, explain
+from tiva.errors import ConcordanceError, GroupError, UnknownLabelError, UsageError, explain
 from tiva.terms import Method, find_method
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import ArrayLike
 
     from tiva.bands.split import BandedTable
     from tiva.decompositions.carrier import Terms
-    from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
@@ -43,7 +43,7 @@ def decompose(
     exporter: Selection = None,
     importer: Selection = None,
     sector: Selection = None,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> xr.Dataset:
     """Decompose gross exports (or imports) of all countries at once.
@@ -59,7 +59,9 @@ def decompose(
     approach
         ``"source"`` (value added where it first crosses the border) or ``"sink"`` (where it last does).
     perimeter
-        Flows whose border counts, for the perspective ``"self"``.
+        Flows whose border counts. For the perspective ``"self"``: ``"sectexp"``, ``"bilateral"``, ``"sectbil"``, or
+        ``"group"``, the exports of the chosen ``sector``s to the chosen ``importer``s together; for the perspective
+        ``"importer"``: ``"importer"`` or ``"sectimp"``.
     level
         ``"country"``, ``"sector"``, ``"bilateral"`` or ``"sector-bilateral"``.
     detail
@@ -69,7 +71,8 @@ def decompose(
         the result one by one; all when left out. With the perimeter ``"group"``, sectors and importers make up the
         perimeter.
     satellite
-        Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions).
+        Shape (n,): a quantity per country-sector that takes the place of value added (jobs, emissions), or a
+        :class:`tiva.Satellite`. The terms then sum to ``content``, its content in the gross flow.
     groups
         Countries that act as one, their trade with each other being domestic: ``"NAFTA"``, ``["EU27", "NAFTA"]``, or
         label -> members. To add up results of members instead, see ``result.tiva.sum_groups``.
@@ -131,7 +134,7 @@ def decompose(
 def as_model(
     table: IcioTable | Operators | Any,
     *,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> Operators:
     """Return the operators of a table, of a table split by firm size, or the model itself.
@@ -156,7 +159,7 @@ def as_model(
             )
         return table
     if hasattr(table, "model"):
-        return table.model(satellite=satellite, groups=groups)  # type: ignore[no-any-return]
+        return table.model(satellite=satellite, groups=_resolved(groups, table))  # type: ignore[no-any-return]
     raise UsageError(
         explain(
             "decompose needs a table or a model",
@@ -166,7 +169,7 @@ def as_model(
     )
 
 
-def _resolved(groups: Groups, table: IcioTable) -> dict[str, tuple[str, ...]] | None:
+def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
     if groups is None:
         return None
     from tiva.groups import resolve_groups
@@ -189,10 +192,21 @@ def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tu
         if item in known:
             labels.append(item)
             continue
+        if kind != "sector" and item in model.table.countries:
+            raise GroupError(_in_a_group(kind, item, model))
         found, said = _group(kind, item, known, model.table.year)
         labels.extend(found)
         notes.extend(said)
     return tuple(dict.fromkeys(labels)), tuple(notes)
+
+
+def _in_a_group(kind: str, country: str, model: Operators) -> str:
+    groups = [label for label in model.countries if label not in model.table.countries]
+    return explain(
+        f"{kind} {country!r} is part of a group that acts as one country here",
+        got=f"groups {', '.join(groups)}",
+        do="select the group, or leave the country out of it",
+    )
 
 
 def _group(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva._version import __version__
 from tiva.decompositions.origin import Members, OriginCube, rows_by
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
@@ -102,13 +102,9 @@ class Origins:
         dataset[self._name].attrs = {name: values.attrs[name] for name in kept}
         table = getattr(self.cube.model, "banded", self.cube.model.table)
         return dataset.assign_attrs(
-            title=f"value added by origin, {table.title}",
-            method="origins",
             unit=self.cube.model.unit,
             currency=table.currency,
             citation=_REFERENCE,
-            table_citation=table.provenance.citation,
-            provenance=json.dumps(table.provenance.to_dict(), ensure_ascii=False),
         )
 
     def frames(self) -> Iterator[pd.DataFrame]:
@@ -163,8 +159,10 @@ class Origins:
         table = getattr(model, "banded", model.table)
         once = cube.term not in {"content", "dc", "fc", "ddc", "fdc"}
         return {
+            "title": f"value added by origin, {table.title}",
             "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
             "units": model.unit,
+            "method": "origins",
             "term": cube.term,
             "flow": cube.flow,
             "approach": cube.approach if once else "",
@@ -174,6 +172,8 @@ class Origins:
             "table_sha256": table.checksum,
             "year": -1 if table.year is None else table.year,
             "tiva_version": __version__,
+            "table_citation": table.provenance.citation,
+            "provenance": json.dumps(table.provenance.to_dict(), ensure_ascii=False),
             "notes": json.dumps([*table.provenance.notes, *self.notes], ensure_ascii=False),
         }
 
@@ -194,7 +194,7 @@ def origins(
     importer: Choice = None,
     absorber: Choice = None,
     absorber_sector: Choice = None,
-    satellite: FloatArray | None = None,
+    satellite: ArrayLike | None = None,
     groups: Groups = None,
 ) -> Origins:
     """Select value added by where it comes from, who exports it to whom, and who finally absorbs it.

@@ -36,7 +36,7 @@ class Term:
         In the notation of the documentation: V value added per output, B global and L local inverse, Y final demand,
         E exports, ``#`` elementwise product, K_sr = A_sr L_rr.
     unit
-        ``"flow"`` (unit of the table), ``"share"`` or ``"ratio"``.
+        ``"gross flow"`` (unit of the table), ``"flow"`` (the same, or that of the satellite), ``"share"``, ``"ratio"``.
     reference
         Paper and equation.
     """
@@ -122,7 +122,8 @@ class Question:
 
     def call(self) -> str:
         """Return the command that answers it."""
-        shown = ("method", "perspective", "approach") + (("perimeter",) if self.perspective == "self" else ())
+        narrow = self.perspective in {"self", "importer"}
+        shown = ("method", "perspective", "approach", *(("perimeter",) if narrow else ()))
         options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
         return " ".join(["tiva decompose", *options, f"--level {self.level}"])
 

@@ -367,7 +367,7 @@ def test_imports_of_a_product_by_explicit_perimeter() -> None:
     """All bands of a sector are one product: their deliveries to the importer are taken out of an explicit inverse."""
     table = synthetic(3, 2, 4)
     banded = split_by_size(table, random_shares(table, (2, 3, 1), seed=9), theta=0.4)
-    got = tiva.decompose(banded, method="bm", perspective="self", perimeter="sectimp", level="sector")
+    got = tiva.decompose(banded, method="bm", perspective="importer", perimeter="sectimp", level="sector")
     brute = BruteForce.of(banded)
     x = brute.expanded
     for r in range(3):

@@ -16,7 +16,7 @@ from tiva.cli import app as cli_app
 from tiva.cli import main
 from tiva.results.export import FORMATS, read_dataset
 from tiva.table.icio_table import IcioTable
-from tiva.terms import methods
+from tiva.terms import guide, methods
 
 HEAVY = ("xarray", "pandas", "numba", "scipy", "matplotlib", "pyarrow", "h5py", "numpy")
 
@@ -91,7 +91,7 @@ def test_help_of_options_is_that_of_the_docstring(capsys: pytest.CaptureFixture[
     assert "Whose border counts" in out
     for option in ("--method", "--perspective", "--approach", "--perimeter", "--level", "--detail", "--exporter",
                    "--importer", "--sector", "--out", "--format", "--layout", "--year", "--quiet", "--traceback",
-                   "--json"):  # fmt: skip
+                   "--json", "--origin", "--absorber", "--groups", "--satellite", "--term"):  # fmt: skip
         assert option in out, option
     assert "--no-" not in out
 
@@ -129,6 +129,91 @@ def test_groups_and_sectors_are_selectors(capsys: pytest.CaptureFixture[str]) ->
     assert code == 0
     assert len(frame) == 16
     assert frame["sector"].unique().tolist() == ["Food"]
+
+
+def test_help_answers_research_questions(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ran(capsys, "decompose", "--help")
+    words = " ".join(out.split())
+    for row in guide():
+        assert row.question in words
+        assert row.call() in words
+
+
+def test_the_commands_of_the_guide_run(example: IcioTable) -> None:
+    for row in guide():
+        words = row.call().split()[2:]
+        options = {name.lstrip("-"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+        assert set(row.terms) <= set(tiva.decompose(example, **options).data_vars), row.question  # type: ignore[arg-type]
+
+
+def test_groups_act_as_one(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    arguments = ("--groups", "NAFTA,ASIA=CHN|JPN|KOR", "--exporter", "NAFTA,ASIA", "--format", "csv")
+    code, out, _ = ran(capsys, "decompose", *arguments)
+    frame = pd.read_csv(io.StringIO(out)).set_index("exporter")
+    expected = tiva.decompose(example, groups={"NAFTA": "NAFTA", "ASIA": "CHN|JPN|KOR"}, exporter=["NAFTA", "ASIA"])
+    assert code == 0
+    assert frame["dva"].to_dict() == expected["dva"].to_series().to_dict()
+
+
+def test_a_satellite_takes_the_place_of_value_added(
+    capsys: pytest.CaptureFixture[str], example: IcioTable, tmp_path: Path
+) -> None:
+    cells = [(c, s) for c in example.countries for s in example.sectors]
+    lines = [f"{c},{s},{i % 7 + 1},thousand jobs" for i, (c, s) in enumerate(cells)]
+    path = tmp_path / "jobs.csv"
+    path.write_text("\n".join(["country,sector,value,unit", *lines]) + "\n")
+    code, out, err = ran(capsys, "decompose", "--satellite", str(path), "--json")
+    assert (code, err) == (0, "")
+    jobs = [i % 7 + 1.0 for i in range(len(cells))]
+    expected = tiva.decompose(example, satellite=jobs)
+    said = json.loads(out)
+    assert [row["dva"] for row in said["data"]] == expected["dva"].values.tolist()
+    assert "thousand jobs" in out
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "nc"])
+def test_origin_and_absorber(
+    capsys: pytest.CaptureFixture[str], example: IcioTable, tmp_path: Path, suffix: str
+) -> None:
+    path = tmp_path / f"r.{suffix}"
+    arguments = ("--exporter", "MEX", "--origin", "WLD", "--absorber", "USA,CHN", "--term", "fva", "--out", str(path))
+    code, _, err = ran(capsys, "decompose", *arguments, "--level", "sector")
+    assert code == 0, err
+    dims = ("origin", "exporter", "sector", "absorber")
+    expected = tiva.origins(example, "fva", by=dims, exporter="MEX", absorber=["USA", "CHN"]).to_xarray()
+    if suffix == "nc":
+        got = read_dataset(path)["fva"].transpose(*expected.dims).values.ravel().tolist()
+    else:
+        frame = pd.read_csv(path) if suffix == "csv" else pd.read_parquet(path)
+        got = frame.set_index(list(dims))["fva"].astype(float).to_dict()
+        assert got == pytest.approx({key: float(expected.loc[key]) for key in got})
+        got = list(got.values())
+    assert sorted(got) == pytest.approx(sorted(expected.values.ravel().tolist()))
+
+
+def test_size_goes_with_groups_and_origin(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ran(capsys, "decompose", "--size", "example", "--groups", "NAFTA", "--exporter", "NAFTA", "--json")
+    assert code == 0, err
+    assert {row["exporter"] for row in json.loads(out)["data"]} == {"NAFTA"}
+    arguments = ("--size", "example", "--origin", "WLD", "--exporter", "MEX", "--term", "dva", "--format", "csv")
+    code, out, err = ran(capsys, "decompose", *arguments)
+    assert code == 0, err
+    banded = tiva.split_by_size(tiva.example(), tiva.example_margins())
+    expected = tiva.origins(banded, "dva", exporter="MEX").to_xarray().sel(exporter="MEX").to_series()  # type: ignore[arg-type]
+    assert pd.read_csv(io.StringIO(out)).set_index("origin")["dva"].to_dict() == pytest.approx(expected.to_dict())
+
+
+def test_dictionary_of_other_tools(capsys: pytest.CaptureFixture[str]) -> None:
+    _, out, _ = ran(capsys, "terms")
+    assert "names of other tools" in out
+    _, out, _ = ran(capsys, "terms", "--tool", "decompr", "--method", "wwz", "--json")
+    rows = json.loads(out)
+    assert {(row["tool"], row["method"]) for row in rows} == {("decompr", "wwz")}
+    _, out, _ = ran(capsys, "terms", "--find", "DVA_INTrex", "--tool", "kww")
+    assert "dva_intrexf + dva_intrexi2" in out
+    code, _, err = ran(capsys, "terms", "--tool", "decomp")
+    assert code == 2
+    assert "did you mean 'decompr'" in err
 
 
 @pytest.mark.parametrize(

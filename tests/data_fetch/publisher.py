@@ -17,7 +17,8 @@ class Page:
     """What one address answers.
 
     ``drops`` lists, request by request, after how many bytes the connection is cut; later requests are served whole.
-    ``contents``, where given, lists what successive requests get.
+    ``contents``, where given, lists what successive requests get. The first ``busy`` requests get a status of 503 with
+    ``retry_after``.
     """
 
     body: bytes = b""
@@ -32,6 +33,8 @@ class Page:
     stall: float = 0.0
     contents: list[bytes] = field(default_factory=list)
     encoding: str = ""
+    retry_after: str = ""
+    busy: int = 0
 
 
 @dataclass
@@ -85,12 +88,19 @@ class Publisher:
                     if page is None:
                         page = Page(b"<html>not here</html>", 404, "text/html")
                     body = page.contents.pop(0) if page.contents else page.body
+                    busy, page.busy = page.busy > 0, max(page.busy - 1, 0)
                     drop = page.drops.pop(0) if page.drops else page.always_drop
                 with suppress(BrokenPipeError, ConnectionResetError):
-                    self.answer(page, body, drop)
+                    self.answer(page, body, drop, busy)
                 self.close_connection = True
 
-            def answer(self, page: Page, body: bytes, drop: int | None) -> None:
+            def answer(self, page: Page, body: bytes, drop: int | None, busy: bool) -> None:
+                if busy:
+                    self.send_response(503)
+                    self.send_header("Retry-After", page.retry_after)
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
+                    return
                 if page.location:
                     self.send_response(302)
                     self.send_header("Location", page.location)

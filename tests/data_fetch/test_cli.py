@@ -121,3 +121,29 @@ def test_tiva_open_is_offline_when_told(monkeypatch, tmp_path):
     monkeypatch.setenv("TIVA_OFFLINE", "1")
     with pytest.raises(OfflineError, match="tiva fetch get wiod2013"):
         tiva.open("wiod2013", 2011, folder=tmp_path)
+
+
+def test_every_command_takes_the_common_options(run, tmp_path):
+    from tiva.cli import main as tiva_main
+
+    assert run("list", "--quiet")[0] == run("where", "--traceback")[0] == run("info", "wiod2013", "--quiet")[0] == 0
+    code, _, err = run("get", "wiod2013", "--traceback")
+    assert (code, "Traceback" in err, "OfflineError" in err) == (3, True, True)
+    for words in (["add", str(tmp_path / "no"), "--quiet"], ["check", "no", "--quiet"], ["compare", "oecd", "no"]):
+        assert run(*words)[0] in {2, 3}
+        assert tiva_main(["fetch", *words, "--traceback"]) in {2, 3}
+
+
+def test_quiet_shows_no_progress(publisher, monkeypatch, tmp_path, capsys, make):
+    from tests.data_fetch.conftest import row
+    from tests.data_fetch.publisher import Page
+
+    publisher.pages["/f.bin"] = Page(b"content")
+    sources = make([row("f.bin", publisher.address("/f.bin"))])
+    monkeypatch.setattr("data_fetch.fetch.catalogue", lambda: sources)
+    monkeypatch.setenv("TIVA_DATA", str(tmp_path / "store"))
+    for words, said in ((["--quiet"], ""), (["--refresh"], "fetching f.bin\n")):
+        with pytest.raises(SystemExit) as caught:
+            main(["get", "d", *words])
+        assert caught.value.code == 0
+        assert capsys.readouterr().err == said

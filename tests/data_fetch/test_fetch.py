@@ -7,8 +7,10 @@ import json
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from dataclasses import replace
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,41 @@ def test_passing_trouble_is_tried_again(publisher, store, fetcher, make, waits, 
     assert publisher.asked("/f.bin") == 4
     assert waits == [1, 2, 3]
     assert leftovers(store) == []
+
+
+def test_waits_that_the_server_asks_for_are_kept(publisher, fetcher, make, waits):
+    publisher.pages["/f.bin"] = Page(BODY, busy=1, retry_after="7")
+    (path,) = data_fetch.get("d", sources=make([row("f.bin", publisher.address("/f.bin"))]), fetcher=fetcher)
+    assert path.read_bytes() == BODY
+    assert waits == [7, 1]
+
+
+def test_date_that_the_server_asks_to_wait_for(publisher, fetcher, make, waits):
+    publisher.pages["/f.bin"] = Page(BODY, busy=1, retry_after=formatdate(time.time() + 100, usegmt=True))
+    data_fetch.get("d", sources=make([row("f.bin", publisher.address("/f.bin"))]), fetcher=fetcher)
+    assert 50 < waits[0] <= 100
+    assert waits[1:] == [1]
+
+
+@pytest.mark.parametrize("asked", ["soon", "Mon, 01 Jan 2001 00:00:00 GMT", "-5"])
+def test_waits_that_mean_nothing_are_left_out(publisher, fetcher, make, waits, asked):
+    publisher.pages["/f.bin"] = Page(BODY, busy=1, retry_after=asked)
+    data_fetch.get("d", sources=make([row("f.bin", publisher.address("/f.bin"))]), fetcher=fetcher)
+    assert waits == [1]
+
+
+def test_a_wait_of_hours_is_left_to_the_user(publisher, store, fetcher, make, waits):
+    publisher.pages["/f.bin"] = Page(BODY, busy=9, retry_after="86400")
+    with pytest.raises(FetchError, match=r"503, try again in 1,440 minutes"):
+        data_fetch.get("d", sources=make([row("f.bin", publisher.address("/f.bin"))]), fetcher=fetcher)
+    assert (publisher.asked("/f.bin"), waits, leftovers(store)) == (1, [], [])
+
+
+def test_no_wait_after_the_last_attempt(publisher, fetcher, make, waits):
+    publisher.pages["/f.bin"] = Page(BODY, busy=9, retry_after="5")
+    with pytest.raises(FetchError, match="4 attempts"):
+        data_fetch.get("d", sources=make([row("f.bin", publisher.address("/f.bin"))]), fetcher=fetcher)
+    assert waits == [5, 1, 5, 2, 5, 3]
 
 
 def test_wrong_hash(publisher, store, fetcher, make):

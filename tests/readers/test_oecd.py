@@ -270,3 +270,14 @@ def test_cells_are_read_to_the_last_bit(tmp_path: Path, monkeypatch: pytest.Monk
     with Source(path) as source:
         matrix = read_matrix(source, "t.csv")
     assert matrix.left[0].tolist() == [float(c.strip('"')) for c in cells]
+
+
+def test_gaps_of_the_size_that_the_publisher_leaves_are_noted_without_a_warning(tmp_path: Path) -> None:
+    path = edited(SMALL, tmp_path, lambda t: t.replace(",23.5,", ",23.62,", 1))
+    report = tiva.read(path).check()
+    assert report.ok
+    assert (report.findings[0].severity, report.findings[0].count) == ("note", 1)
+    assert report.findings[0].total == pytest.approx(0.12)
+    path = edited(SMALL, tmp_path, lambda t: t.replace(",23.5,", ",23.7,", 1))
+    with pytest.warns(BalanceWarning, match="largest AUS.A01_02 0.2"):
+        tiva.read(path)

@@ -18,7 +18,7 @@ from tiva.readers.wide import write_wide
 from tiva.readers.writers import write
 from tiva.table.icio_table import IcioTable
 
-EXAMPLES = 40
+EXAMPLES = 20
 
 
 def read_back(path: Path, **options: object) -> IcioTable:

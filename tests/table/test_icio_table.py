@@ -6,6 +6,7 @@ import pytest
 import tiva
 from tiva.errors import BalanceWarning, CellError, GroupError, LabelError, ShapeError, UnknownLabelError
 from tiva.table.icio_table import IcioTable
+from tiva.table.provenance import Provenance
 
 EXACT_SUM = 1e-12
 """Sums of the same numbers in another order: rounding of float64 only."""
@@ -180,3 +181,21 @@ def test_labelled_dataset_addresses_the_same_cells(example: IcioTable) -> None:
     got = data["intermediate"].sel(area="BRA", sector="Mining", user_area="CHN", user_sector="Metals-minerals")
     assert float(got) == expected
     assert data["intermediate"].attrs["units"] == "million USD"
+
+
+def test_known_rounding_of_a_source_is_a_note_and_more_is_a_contradiction() -> None:
+    source = Provenance(rounding=(0.5, 0.01))
+    table = small(output=[101.4, 100, 100, 50], provenance=source)
+    report = table.check()
+    assert report.ok
+    rows = report.findings[0]
+    assert (rows.severity, rows.count, rows.total) == ("note", 1, pytest.approx(1.4))
+    assert "as known of this source: 0.5 + 0.01 of output" in str(report)
+    with pytest.warns(BalanceWarning, match="1 country-sectors beyond rounding, largest N.one -1.6"):
+        assert not small(output=[101.6, 100, 100, 50], provenance=source).check().ok
+
+
+def test_known_rounding_adds_up_in_groups_and_survives_records() -> None:
+    table = small(provenance=Provenance(rounding=(0.5, 0.01)))
+    assert table.aggregate(sectors={"all": ["one", "two"]}).provenance.rounding == (1.0, 0.01)
+    assert Provenance.from_dict(table.provenance.to_dict()) == table.provenance

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.bands.domestic import HomeNetwork
 from tiva.bands.expand import domestic_flows
@@ -19,7 +20,7 @@ from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -79,13 +80,14 @@ class BandedModel:
         self,
         banded: BandedTable,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
         self.banded = banded
         self.table = banded.source
-        self.unit = banded.unit if satellite is None else (satellite_unit or "unit of the satellite")
+        self.carries_satellite = satellite is not None
+        self.unit = unit_of(banded.unit, satellite, satellite_unit)
         self.groups = dict(groups or {})
         self.countries, self._block_of_country = assign("country", banded.countries, self.groups)
         self.sectors = banded.sectors
@@ -116,7 +118,7 @@ class BandedModel:
         self._country: IntArray = country[self._order]
         self._country_order: IntArray = np.array(list(dict.fromkeys(self._country.tolist())), dtype=np.int64)
 
-    def _primary_input(self, satellite: FloatArray | None) -> FloatArray:
+    def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.banded.value_added
         values = np.asarray(satellite, dtype=np.float64)
@@ -170,7 +172,9 @@ class BandedModel:
 
     @cached_property
     def other_inputs(self) -> FloatArray:
-        """Shape (R,): taxes, margins and adjustments per unit of output, split like output."""
+        """Shape (R,): taxes, margins and adjustments per unit of output, split like output; zero beside a satellite."""
+        if self.carries_satellite:
+            return np.zeros_like(self.output)
         total = np.zeros(self.table.n)
         for other in self.table.other_inputs.values():
             total += other.intermediate

@@ -192,7 +192,7 @@ class BandedTable:
     def model(
         self,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> BandedModel:

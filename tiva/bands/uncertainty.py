@@ -39,6 +39,10 @@ and 2011 (``benchmarks/pseudo_bands.py``): two and four bands, sorted by exports
 manufacturing only. With half of that noise it was 62 to 93 % and 12 to 88 % in 2008. Where bands are sorted by exports
 all misses are on one side: firms that export little also sell less to those that export much than in proportion."""
 
+ASSUMED_SALES = "sales to producers by band are assumed here, not known: too narrow"
+"""What every interval but that of the margins says where the optional fifth margin is missing: they keep the sales of
+each band to producers. With industries as bands, the model interval then holds the truth in a minority of countries."""
+
 STARTS = 5
 """Starting points of the search for the identified set."""
 
@@ -196,7 +200,7 @@ def coupling_sensitivity(
         found[sign] = (best, steps)
     return network.interval(
         "coupling sensitivity",
-        "who buys from whom varies, all else kept; not a confidence interval",
+        _meaning(banded, network, "who buys from whom varies, all else kept; not a confidence interval"),
         found[-1.0][0],
         found[1.0][0],
         f"{found[-1.0][1]} and {found[1.0][1]} steps",
@@ -256,25 +260,24 @@ def model_interval(
     left_out = f", {failed} draws left out that did not fit" if failed else ""
     return network.interval(
         "model interval",
-        f"{level:.0%} of draws of cell noise fitted to all totals, margins exact; "
-        + _held_truth(banded, country, sigma),
+        _meaning(
+            banded,
+            network,
+            f"{level:.0%} of draws of cell noise fitted to all totals, margins exact",
+            _held_truth(sigma, known=True),
+            _held_truth(sigma, known=False),
+        ),
         float(lower),
         float(upper),
         f"sigma {sigma:g}, {draws} draws, seed {seed}{left_out}",
     )
 
 
-def _held_truth(banded: BandedTable, country: str, sigma: float) -> str:
-    """Return what is known of the coverage of a model interval, for its meaning."""
+def _held_truth(sigma: float, *, known: bool) -> str:
+    """Return what was found of the coverage of a model interval."""
     if sigma != CELL_NOISE:
         return "how often it holds the truth was not counted for this noise"
-    _, rows = country_rows(banded.source, banded.split.start, country)
-    sold = banded.totals.domestic_intermediate[banded.split.segment[rows]] > 0.0
-    split = (banded.shares.row_band[rows] >= 0) & sold
-    given = banded.shares.domestic_intermediate[rows][split]
-    known = banded.method == "two-market" and not np.isnan(given).any()
-    held = f"with industries as bands, {TESTED_LEVEL:.0%} intervals held the truth in {HELD_TRUTH[known]} of countries"
-    return held if known else f"sales to producers by band are not known: {held}, so the error is larger than shown"
+    return f"with industries as bands, {TESTED_LEVEL:.0%} intervals held the truth in {HELD_TRUTH[known]} of countries"
 
 
 def identified_set(
@@ -324,11 +327,26 @@ def identified_set(
     ends = {sign: [programme.climb(p, sign) for p in points] for sign in (-1.0, 1.0)}
     return network.interval(
         "identified set",
-        "all flows that the totals allow, found by local search: an inner approximation; margins exact",
+        _meaning(
+            banded,
+            network,
+            "all flows that the totals allow, found by local search: an inner approximation",
+            "margins exact",
+        ),
         min(ends[-1.0]),
         max(ends[1.0]),
         f"{len(points)} starts, seed {seed}",
     )
+
+
+def _meaning(banded: BandedTable, network: _Network, what: str, with_sales: str = "", without: str = "") -> str:
+    """Say what an interval is, and that it is too narrow where sales to producers by band are not known."""
+    sold = network.totals.domestic_intermediate[network.segment] > 0.0
+    split = (banded.shares.row_band[network.source] >= 0) & sold
+    known = banded.method == "two-market"
+    known &= not np.isnan(banded.shares.domestic_intermediate[network.source][split]).any()
+    more = (with_sales,) if known else (ASSUMED_SALES, without)
+    return "; ".join(part for part in (what, *more) if part)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

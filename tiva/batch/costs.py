@@ -194,11 +194,11 @@ def flops() -> float:
     """Measure the operations a second of one core in a matrix product; takes some milliseconds."""
     import numpy as np
 
-    from tiva.batch.threads import limited
+    from tiva.batch.threads import limited_blas
 
     a = np.full((384, 384), 0.5)
     best = math.inf
-    with limited(1):
+    with limited_blas(1):
         for _ in range(3):
             start = time.perf_counter()
             a @ a

@@ -9,7 +9,7 @@ import time
 import traceback
 import uuid
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,7 +113,26 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
     return decompose(operators(job.source) if model is None else model, **job.method.arguments())
 
 
-def run_group(group: Group, work: Path, threads: int, started: Started | None = None) -> Iterator[Outcome]:
+def load_libraries() -> None:
+    """Import what jobs need, so that a worker's start is not counted as time of its first job.
+
+    What is missing is left to the jobs, which say so.
+    """
+    with contextlib.suppress(ImportError):
+        import scipy.linalg  # noqa: F401
+        import xarray as xr  # noqa: F401
+
+        import tiva.batch.scenarios
+        import tiva.router  # noqa: F401
+
+
+def run_group(
+    group: Group,
+    work: Path,
+    threads: int,
+    started: Started | None = None,
+    jobs: Iterable[Job] | None = None,
+) -> Iterator[Outcome]:
     """Run the jobs of a group one after the other; a failure ends its job only.
 
     Parameters
@@ -126,6 +145,8 @@ def run_group(group: Group, work: Path, threads: int, started: Started | None = 
         Threads of BLAS and Numba.
     started
         Called with the id of each job before it begins.
+    jobs
+        Jobs of the group, taken one at a time; all of them when left out.
 
     Yields
     ------
@@ -135,7 +156,7 @@ def run_group(group: Group, work: Path, threads: int, started: Started | None = 
 
     shared = _Shared(group)
     with limited(threads):
-        for job in group.jobs:
+        for job in group.jobs if jobs is None else jobs:
             if started is not None:
                 started(job.id)
             yield _run_job(job, shared, work)
@@ -174,7 +195,7 @@ class _Shared:
 def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
     target = work / f"{writers.short(job.id)}-{uuid.uuid4().hex[:8]}{Path(job.place(None)).suffix}"
     begin = time.monotonic()
-    _reset_peak()
+    reset_peak()
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -243,7 +264,7 @@ def _discard(path: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Forget the largest memory so far, where the system can (Linux)."""
     with contextlib.suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
@@ -251,10 +272,9 @@ def _reset_peak() -> None:
 
 def peak_memory() -> int:
     """Return the largest memory of this process in bytes: since the job began on Linux, since its start elsewhere."""
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) << 10
+    found = _status("VmHWM:")
+    if found:
+        return found
     try:
         import resource
         import sys
@@ -262,3 +282,16 @@ def peak_memory() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(peak if sys.platform == "darwin" else peak << 10)
+
+
+def resident_memory() -> int:
+    """Return the memory of this process now in bytes; 0 where the system does not say (not Linux)."""
+    return _status("VmRSS:")
+
+
+def _status(field: str) -> int:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith(field):
+                return int(line.split()[1]) << 10
+    return 0

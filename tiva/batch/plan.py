@@ -80,7 +80,8 @@ class MethodSpec:
         """Method with the options that tell it from its siblings: ``bm-exporter-source``."""
         if self.name:
             return self.name
-        parts = [self.method, self.perspective, self.approach, self.perimeter if self.perspective == "self" else None]
+        narrow = self.perspective in {"self", "importer"}
+        parts = [self.method, self.perspective, self.approach, self.perimeter if narrow else None]
         return "-".join(p for p in parts if p) + ("-detail" if self.detail else "")
 
     def arguments(self) -> dict[str, Any]:

@@ -18,23 +18,37 @@ def limited(threads: int) -> Iterator[None]:
     MissingExtraError
         The library ``threadpoolctl`` is not installed.
     """
+    import numba
+    import scipy.linalg  # noqa: F401  (its BLAS has to be loaded to be found)
+
+    before = numba.get_num_threads()
+    numba.set_num_threads(max(1, min(threads, int(numba.config.NUMBA_NUM_THREADS))))  # type: ignore[attr-defined]
+    try:
+        with limited_blas(threads):
+            yield
+    finally:
+        numba.set_num_threads(before)
+
+
+@contextlib.contextmanager
+def limited_blas(threads: int) -> Iterator[None]:
+    """Bound BLAS and OpenMP only, of the libraries that are loaded already.
+
+    Raises
+    ------
+    MissingExtraError
+        The library ``threadpoolctl`` is not installed.
+    """
     try:
         from threadpoolctl import threadpool_limits
     except ImportError as error:
         from tiva.errors import MissingExtraError
 
         raise MissingExtraError("threadpoolctl", "batch", "a batch") from error
-    import numba
-    import numpy as np  # noqa: F401  (its BLAS has to be loaded to be found)
-    import scipy.linalg  # noqa: F401
+    import numpy as np  # noqa: F401
 
-    before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(threads, int(numba.config.NUMBA_NUM_THREADS))))  # type: ignore[attr-defined]
-    try:
-        with threadpool_limits(limits=threads):
-            yield
-    finally:
-        numba.set_num_threads(before)
+    with threadpool_limits(limits=threads):
+        yield
 
 
 @contextlib.contextmanager

@@ -9,19 +9,24 @@ import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 from typing import Any
 
-from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, run_group
-from tiva.batch.jobs import Group
+from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
+from tiva.batch.jobs import Group, Job
 from tiva.batch.threads import environment
 
 POLL_SECONDS = 0.5
 """Longest wait before time limits are looked at again."""
+
+LEAST_SHARED = 2
+"""Fewest jobs that a worker gives to another one; below, reading the table again does not pay."""
 
 Event = tuple[str, Any]
 """``("begin", job id)`` or ``("end", Outcome)``."""
@@ -37,6 +42,24 @@ class _Worker:
     current: str | None = None
     since: float = 0.0
     pending: list[str] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    asked: bool = False
+
+    @property
+    def untouched(self) -> int:
+        """How many jobs of its group it has not begun."""
+        return len(self.pending) - (self.current is not None)
+
+    @property
+    def gain(self) -> float:
+        """Seconds saved if another worker took half of what is left, as far as the group's first jobs tell.
+
+        The first job of a group reads the table and factorises it, which the other worker has to do again.
+        """
+        if len(self.seconds) < 2:
+            return 0.0
+        rest = self.seconds[1:]
+        return self.untouched // 2 * sum(rest) / len(rest) - self.seconds[0]
 
 
 def run_local(
@@ -67,6 +90,8 @@ def run_local(
     try:
         while waiting or any(w.group for w in alive):
             _hand_out(waiting, alive, work, workers, threads, memory)
+            if not waiting and (len(alive) < workers or any(w.group is None for w in alive)):
+                _ask_to_share(alive, memory)
             yield from _listen(alive, waiting, timeout)
     finally:
         for worker in alive:
@@ -91,8 +116,29 @@ def _hand_out(waiting: list[Group], alive: list[_Worker], work: Path, workers: i
         worker.group, worker.current = group, None
         worker.pending = [job.id for job in group.jobs]
         worker.since = time.monotonic()
+        worker.seconds, worker.asked = [], False
         with contextlib.suppress(OSError):
             worker.pipe.send(group)
+
+
+def _ask_to_share(alive: list[_Worker], memory: int) -> None:
+    """Ask the worker with most left to do for half of its jobs, when that saves time and fits in the memory."""
+    if any(w.asked for w in alive):
+        return
+    used = sum(w.group.cost.memory for w in alive if w.group is not None)
+    able = [
+        w
+        for w in alive
+        if w.group is not None
+        and w.untouched >= 2 * LEAST_SHARED
+        and w.gain > 0
+        and used + w.group.cost.memory <= memory
+    ]
+    if able:
+        chosen = max(able, key=lambda w: w.gain)
+        chosen.asked = True
+        with contextlib.suppress(OSError):
+            chosen.pipe.send(None)
 
 
 def _start(work: Path, threads: int) -> _Worker:
@@ -115,7 +161,7 @@ def _listen(alive: list[_Worker], waiting: list[Group], timeout: float | None) -
                 alive.remove(worker)
                 yield from _buried(worker, waiting, STATUS_KILLED, _last_words(worker))
                 continue
-            yield from _heard(worker, message)
+            yield from _heard(worker, message, waiting)
         elif _overdue(worker, timeout):
             alive.remove(worker)
             _stop(worker)
@@ -127,7 +173,7 @@ def _overdue(worker: _Worker, timeout: float | None) -> bool:
     return timeout is not None and started and time.monotonic() - worker.since > timeout
 
 
-def _heard(worker: _Worker, message: Event) -> Iterator[Event]:
+def _heard(worker: _Worker, message: Event, waiting: list[Group]) -> Iterator[Event]:
     kind, value = message
     if kind == "begin":
         worker.current, worker.since = value, time.monotonic()
@@ -135,9 +181,23 @@ def _heard(worker: _Worker, message: Event) -> Iterator[Event]:
     elif kind == "end":
         worker.pending.remove(value.id)
         worker.current = None
+        worker.seconds.append(value.seconds)
         yield message
+    elif kind == "given":
+        worker.asked = False
+        _take_back(worker, set(value), waiting)
     else:
         worker.group = None
+
+
+def _take_back(worker: _Worker, given: set[str], waiting: list[Group]) -> None:
+    """Put the jobs that a worker gave up where another one finds them."""
+    group = worker.group
+    if group is None or not given:
+        return
+    waiting.insert(0, replace(group, jobs=tuple(j for j in group.jobs if j.id in given)))
+    worker.group = replace(group, jobs=tuple(j for j in group.jobs if j.id not in given))
+    worker.pending = [i for i in worker.pending if i not in given]
 
 
 def _buried(worker: _Worker, waiting: list[Group], status: str, message: str) -> Iterator[Event]:
@@ -180,17 +240,37 @@ def _stop(worker: _Worker) -> None:
 
 
 def _serve(pipe: Connection, work: str, threads: int, parent: int) -> None:
-    """Body of a worker: take groups until the pipe closes."""
+    """Body of a worker: take groups until the pipe closes, then end at once: all that counts has been sent."""
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
+        load_libraries()
         while True:
-            group: Group = pipe.recv()
-            for outcome in run_group(group, Path(work), threads, lambda job: pipe.send(("begin", job))):
+            group: Group | None = pipe.recv()
+            if group is None:  # asked to share a group that has ended meanwhile
+                pipe.send(("given", []))
+                continue
+            started = partial(_begun, pipe)
+            for outcome in run_group(group, Path(work), threads, started, _unshared(group, pipe)):
                 pipe.send(("end", outcome))
             pipe.send(("idle", None))
     except (EOFError, OSError):
-        return
+        os._exit(0)
+
+
+def _begun(pipe: Connection, job: str) -> None:
+    pipe.send(("begin", job))
+
+
+def _unshared(group: Group, pipe: Connection) -> Iterator[Job]:
+    """Yield the jobs of a group; between them, give the later half away when asked to."""
+    left = deque(group.jobs)
+    while left:
+        if pipe.poll():
+            pipe.recv()
+            given = [left.pop().id for _ in range(len(left) // 2)]
+            pipe.send(("given", given))
+        yield left.popleft()
 
 
 def _die_with(parent: int) -> None:

@@ -40,17 +40,21 @@ def terms(
     *,
     method: str | None = None,
     tool: str | None = None,
+    find: str | None = None,
     json: Annotated[bool, _SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
-    """List the terms with their formulas, and the combinations of options that are supported.
+    """List the terms with their formulas, the combinations of options, and the names that other tools use.
 
     Parameters
     ----------
     method
         Only this method.
     tool
-        Instead, what another tool calls the terms: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd, or all.
+        Instead of terms, what another tool calls them: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd or
+        all.
+    find
+        Instead, the rows of that dictionary with a name, ours or that of a tool, such as DVA_INTrex.
     json
         JSON instead of text.
     common
@@ -59,11 +63,10 @@ def terms(
     from tiva.terms import term
     from tiva.terms import terms as every
 
-    if tool is not None:
-        _dictionary(tool, method, json=json)
-        return
-
     rows = _methods(method)
+    if tool is not None or find is not None:
+        _dictionary(tool, find, method, json=json)
+        return
     codes = list(dict.fromkeys(code for row in rows for code in (*row.terms, *row.detail_terms, *row.partition)))
     shown = [term(code, method) for code in codes] if method is not None else list(every())
     if json:
@@ -78,6 +81,28 @@ def terms(
         emit(f"    {row.title}")
         parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
         emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
+    emit("\nnames of other tools:")
+    _dictionary(None, None, method, json=False)
+
+
+def _dictionary(tool: str | None, find: str | None, method: str | None, *, json: bool) -> None:
+    from tiva.vocabulary import TOOLS, lookup, vocabulary
+
+    if tool not in {None, "all", *TOOLS}:
+        raise UnknownLabelError("tool", str(tool), ("all", *TOOLS))
+    wanted = None if tool == "all" else tool
+    entries = vocabulary() if find is None else lookup(find, wanted)
+    chosen = [e for e in entries if wanted in {None, e.tool} and method in {None, e.method}]
+    if json:
+        emit_json([asdict(entry) for entry in chosen])
+        return
+    head = ("tool", "its name", "ours", "method", "perspective", "approach", "remark")
+    cells = [
+        (e.tool, e.name, e.expression, e.method, e.perspective, e.approach,
+         "; ".join(part for part in (f"{e.level} only" if e.level else "", e.remark) if part))
+        for e in chosen
+    ]  # fmt: skip
+    emit(aligned(head, cells))
 
 
 def cite(
@@ -112,22 +137,6 @@ def cite(
         for text in texts:
             emit(textwrap.fill(f"{name}: {text}", 110, initial_indent="  ", subsequent_indent="    "))
     emit(f"\ntable\n  {table}")
-
-
-def _dictionary(tool: str, method: str | None, *, json: bool) -> None:
-    from tiva.errors import UnknownLabelError
-    from tiva.vocabulary import TOOLS, vocabulary
-
-    if tool not in {"all", *TOOLS}:
-        raise UnknownLabelError("tool", tool, ("all", *TOOLS))
-    _methods(method)
-    rows = [e for e in vocabulary() if tool in {"all", e.tool} and method in {None, e.method}]
-    if json:
-        emit_json([asdict(row) for row in rows])
-        return
-    head = ("tool", "its name", "our terms", "method", "perspective", "approach", "level", "remark")
-    body = [(e.tool, e.name, e.expression, e.method, e.perspective, e.approach, e.level, e.remark) for e in rows]
-    emit(aligned(head, body))
 
 
 def env(

@@ -2,28 +2,105 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
 from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
-from tiva.errors import UsageError, explain
+from tiva.errors import GroupError, UsageError, explain
 
 if TYPE_CHECKING:
     import xarray as xr
 
     from tiva.bands.split import BandedTable
+    from tiva.readers.satellites import Satellite
+    from tiva.selection import Origins
     from tiva.table.icio_table import IcioTable
 
 _SWITCH = Parameter(negative=())
 _LABELS = Parameter(negative=())
 
+_DIMS: Mapping[str, tuple[str, ...]] = {
+    "country": ("exporter",),
+    "sector": ("exporter", "sector"),
+    "bilateral": ("exporter", "importer"),
+    "sector-bilateral": ("exporter", "sector", "importer"),
+}
+"""Dimensions that a level keeps, beside those of origin and absorption."""
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """Where value added is made and where it ends.
+
+    Parameters
+    ----------
+    origin
+        Countries that add the value: label or group, WLD for all, one by one. Makes the result one of --term by
+        origin, exporter perspective.
+    origin_sector
+        Sectors that add it: label or group, ALL for all.
+    absorber
+        Countries of final absorption, as origin.
+    absorber_sector
+        Sectors of the final goods, as origin-sector.
+    term
+        With one of these: content, dc, fc, va, dva, fva, ddc, fdc, vax or ref.
+    """
+
+    origin: Annotated[list[str] | None, _LABELS] = None
+    origin_sector: Annotated[list[str] | None, _LABELS] = None
+    absorber: Annotated[list[str] | None, _LABELS] = None
+    absorber_sector: Annotated[list[str] | None, _LABELS] = None
+    term: str | None = None
+
+    def given(self) -> dict[str, list[str]]:
+        """Return the selections that were made."""
+        names = ("origin", "origin_sector", "absorber", "absorber_sector")
+        return {name: getattr(self, name) for name in names if getattr(self, name)}
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Countries:
+    """What acts as a country, and what is traced.
+
+    Parameters
+    ----------
+    groups
+        Countries that act as one, trade with each other being domestic: NAFTA, or NAME=EXPRESSION (ANDES=PER|COL).
+    satellite
+        File of jobs, emissions or another account that takes the place of value added.
+    satellite_variable
+        Its variable, where the file has several.
+    """
+
+    groups: Annotated[list[str] | None, _LABELS] = None
+    satellite: Path | None = None
+    satellite_variable: str | None = None
+
 
 def register(app: App) -> None:
     """Add the command."""
-    app.command(decompose)
+    app.command(decompose, help_epilogue=questions())
+
+
+def questions() -> str:
+    """Return the research questions of the catalogue with the options that answer them."""
+    from tiva.terms import guide
+
+    lines = ["Which question, which options:", ""]
+    for row in guide():
+        lines += [row.question, f"    {row.call()}  ({', '.join(row.terms)})"]
+    origin = "tiva decompose --exporter DEU --origin WLD --term fva"
+    lines += ["Where is the foreign value added of its exports made?", f"    {origin}"]
+    absorber = "tiva decompose --exporter ITA --importer DEU --level bilateral --absorber WLD --term dva"
+    lines += ["Where does the value added that it exports to a partner end?", f"    {absorber}"]
+    return "\n".join(lines)
 
 
 def decompose(
@@ -43,6 +120,8 @@ def decompose(
     format: str | None = None,  # noqa: A002 - the word users type
     json: Annotated[bool, _SWITCH] = False,
     rows: int = 40,
+    ends: Ends | None = None,
+    countries: Countries | None = None,
     reading: Reading | None = None,
     margins: Margins | None = None,
     common: Common | None = None,
@@ -61,7 +140,8 @@ def decompose(
     approach
         source: value added where it first crosses the border; sink: where it last does.
     perimeter
-        Flows whose border counts, for perspective self.
+        Flows whose border counts: for perspective self sectexp, bilateral, sectbil, or group (the exports of --sector
+        to --importer together); for perspective importer importer or sectimp.
     level
         country, sector, bilateral or sector-bilateral.
     detail
@@ -83,6 +163,10 @@ def decompose(
         The same as --format json.
     rows
         Rows of the printed table.
+    ends
+        Where value added is made and where it ends.
+    countries
+        What acts as a country, and what is traced.
     reading
         How the table is read.
     margins
@@ -90,35 +174,93 @@ def decompose(
     common
         Options of every command.
     """
+    ends, countries = ends or Ends(), countries or Countries()
     common, reading = common or Common(), reading or Reading()
-    chosen = output_format(format, out, json=json)
+    form = output_format(format, out, json=json)
     if out is not None:
         from tiva.results.export import check_target
 
-        check_target(out, chosen)
+        check_target(out, form)
     from tiva.terms import find_method
 
-    find_method(method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail)
+    row = find_method(
+        method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail
+    )
+    _check_ends(ends, row.describe() if (row.method, row.perspective) != ("bm", "exporter") or detail else None)
     with progress("reading the table ...", common):
-        source = _by_size(read_table(table, reading), size, margins, common)
-    selections = {"exporter": exporter, "importer": importer, "sector": sector}
-    labels = {name: selected(name, given, source) for name, given in selections.items() if given}
+        plain = read_table(table, reading)
+        primary = _satellite(countries, plain)
+    source: Any = _by_size(plain, size, margins, common)
+    groups = _groups(countries.groups or ())
+    chosen = {"exporter": exporter, "importer": importer, "sector": sector, **ends.given()}
+    names = (*source.countries, *groups, *source.sectors)
+    labels: dict[str, Any] = {name: separated(given, names) for name, given in chosen.items() if given}
     with progress(f"decomposing {source.title} ...", common):
+        if ends.given():
+            from tiva.selection import origins
+
+            dims = (*_DIMS[level], *ends.given())
+            cube = origins(
+                source, ends.term or "content", by=dims, approach=approach or "source", satellite=primary,
+                groups=groups or None, **labels,
+            )  # fmt: skip
+            write_origins(cube, out, form, rows, common)
+            return
         from tiva.router import decompose as run
 
         result = run(
-            source,
-            method,
-            perspective=perspective,
-            approach=approach,
-            perimeter=perimeter,
-            level=level,
-            detail=detail,
-            exporter=labels.get("exporter"),
-            importer=labels.get("importer"),
-            sector=labels.get("sector"),
+            source, method, perspective=perspective, approach=approach, perimeter=perimeter, level=level,
+            detail=detail, satellite=primary, groups=groups or None, **labels,
+        )  # fmt: skip
+    write_result(result, out, form, rows, common)
+
+
+def _check_ends(ends: Ends, other: str | None) -> None:
+    if not ends.given():
+        if ends.term is not None:
+            raise UsageError(
+                explain("--term belongs to --origin and --absorber", got=f"--term {ends.term}", do="add --origin WLD")
+            )
+    elif other is not None:
+        raise UsageError(
+            explain(
+                "origin and absorber are known for the exporter perspective",
+                got=other,
+                expected="method=bm perspective=exporter approach=source|sink, without detail",
+                do="for imports by origin: --perspective importer --level bilateral",
+            )
         )
-    write_result(result, out, chosen, rows, common)
+
+
+def _satellite(countries: Countries, table: IcioTable) -> Satellite | None:
+    if countries.satellite is None:
+        if countries.satellite_variable is not None:
+            raise UsageError(explain("--satellite-variable needs a file", do="name it with --satellite"))
+        return None
+    from tiva.readers.satellites import read_satellite
+
+    return read_satellite(countries.satellite, table, variable=countries.satellite_variable)
+
+
+def _groups(given: Sequence[str]) -> dict[str, str]:
+    """Return name -> expression of the groups that act as one country."""
+    found: dict[str, str] = {}
+    for word in (part.strip() for words in given for part in words.split(",")):
+        name, _, expression = word.partition("=")
+        if name in found:
+            raise GroupError(explain(f"country group {name!r} is given twice", got=", ".join(given)))
+        found[name] = expression or name
+    return found
+
+
+def write_origins(cube: Origins, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
+    """Write value added by origin and absorption; Parquet block by block, whatever its size."""
+    if out is not None and (format or out.suffix.lstrip(".")) == "parquet":
+        with progress(f"writing {out} ...", common):
+            written = cube.to_parquet(out)
+        say(f"wrote {written}", common)
+        return
+    write_result(cube.to_dataset(), out, format, rows, common)
 
 
 def _by_size(table: IcioTable, size: Path | None, margins: Margins | None, common: Common) -> IcioTable | BandedTable:
@@ -169,23 +311,10 @@ def output_format(format: str | None, out: Path | None, *, json: bool) -> str | 
     return chosen
 
 
-def selected(dim: str, given: Sequence[str], table: IcioTable | BandedTable) -> list[str]:
-    """Return the labels meant: as they stand, separated by commas, or by the grammar of groups."""
-    from tiva.errors import UnknownLabelError
-    from tiva.groups import select_countries, select_sectors
-
-    known = table.sectors if dim == "sector" else table.countries
-    found: list[str] = []
-    for words in given:
-        for word in [words] if words in known else [part.strip() for part in words.split(",")]:
-            if word in known:
-                found.append(word)
-                continue
-            try:
-                selected = (
-                    select_sectors(word, known) if dim == "sector" else select_countries(word, known, year=table.year)
-                )
-            except UnknownLabelError as error:
-                raise UnknownLabelError(dim, error.label, error.known) from None
-            found.extend(selected.members)
-    return list(dict.fromkeys(found))
+def separated(given: Sequence[str], labels: Sequence[str]) -> list[str]:
+    """Return labels and expressions that were given one by one or separated by commas; a label may hold commas."""
+    return [
+        word
+        for words in given
+        for word in ([words] if words in labels else [part.strip() for part in words.split(",")])
+    ]

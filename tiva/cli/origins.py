@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Reading, progress, read_table, say
-from tiva.cli.decompose import output_format, write_result
-
-if TYPE_CHECKING:
-    from tiva.selection import Origins
+from tiva.cli.common import Common, Reading, progress, read_table
+from tiva.cli.decompose import output_format, separated, write_origins
 
 _SWITCH = Parameter(negative=())
 _LABELS = Parameter(negative=())
@@ -97,24 +94,11 @@ def origins(
         "origin": origin, "origin_sector": origin_sector, "exporter": exporter, "sector": sector,
         "importer": importer, "absorber": absorber, "absorber_sector": absorber_sector,
     }  # fmt: skip
-    from tiva.cli.decompose import selected
     from tiva.selection import origins as select
 
-    labels = {
-        name: selected("sector" if name.endswith("sector") else name, words, source)
-        for name, words in given.items()
-        if words
-    }
+    known = (*source.countries, *source.sectors)
+    labels = {name: separated(words, known) for name, words in given.items() if words}
     kept = tuple(word.strip() for words in by or ["origin,exporter"] for word in words.split(","))
     with progress(f"tracing value added in {source.title} ...", common):
-        result = select(source, term, by=kept, flow=flow, approach=approach, **labels)  # type: ignore[arg-type]
-    _write(result, out, chosen, rows, common)
-
-
-def _write(result: Origins, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
-    if out is not None and (format == "parquet" or (format is None and out.suffix == ".parquet")):
-        with progress(f"writing {out} ...", common):
-            result.to_parquet(out)
-        say(f"wrote {out}", common)
-        return
-    write_result(result.to_dataset(), out, format, rows, common)
+        result = select(source, term, by=kept, flow=flow, approach=approach, **labels)
+    write_origins(result, out, chosen, rows, common)

@@ -89,10 +89,10 @@ def _check(kind: str, out: Path, tables: int) -> None:
 
 
 def _computed(kind: str, path: Path | None, layout: str | None, exporter: list[str] | None) -> xr.Dataset:
-    from tiva.cli.decompose import selected
+    from tiva.cli.decompose import separated
 
     table = read_table(path, Reading(layout=layout))
-    exporters = selected("exporter", exporter, table) if exporter else None
+    exporters = separated(exporter, table.countries) if exporter else None
     if kind == "origins":
         from tiva.selection import origins
 

@@ -319,12 +319,15 @@ def _report(
     seed: int,
     common: Common,
 ) -> SizeReport:
-    from tiva.cli.decompose import selected
+    from tiva.cli.decompose import separated
+    from tiva.groups import select_countries
     from tiva.results.size_report import DRAWS, size_report
 
-    labels = selected("exporter", country, banded) if country else None
+    words = separated(country or (), banded.countries)
+    chosen = [select_countries(word, banded.countries, year=banded.year).members for word in words]
+    labels = list(dict.fromkeys(label for members in chosen for label in members)) or None
     with progress("computing ...", common):
-        return size_report(banded, labels, intervals=intervals, draws=draws or DRAWS, seed=seed)
+        return size_report(banded, labels, intervals=intervals, draws=DRAWS if draws is None else draws, seed=seed)
 
 
 def _check_file(out: Path, suffixes: tuple[str, ...], what: str) -> None:

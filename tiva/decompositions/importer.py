@@ -97,5 +97,10 @@ def sectimp(model: Operators, *, level: str = "sector") -> Terms:
     note = ("perimeters of different products overlap: value added must not be added over products",)
     if level == "sector":
         arrays: dict[str, FloatArray] = {"gimp": imports, "va": value.sum(axis=2), "dcimp": (gross - value).sum(axis=2)}
+        if model.other_inputs.any():
+            embodied = model.apply_inverse_transpose(model.other_inputs)[:, None] * model.exports
+            by_product = np.zeros((sectors, countries))
+            np.add.at(by_product, model.row_sector, embodied)
+            arrays["taxes_margins"] = by_product.T
         return Terms(arrays, ("importer", "sector"), note)
     return Terms({"gimp": gross, "va": value, "dcimp": gross - value}, ("importer", "sector", "origin"), note)

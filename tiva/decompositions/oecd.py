@@ -67,7 +67,9 @@ def _own_side(model: Operators) -> dict[str, FloatArray]:
     direct = model.value_added * model.local_inverse_diagonal
     absorbed = model.value_added[:, None] * model.absorption
     foreign = abroad(model, by_origin.T) * exports.sum(axis=1)[:, None]
-    return {
+    taxes = model.apply_inverse_transpose(model.other_inputs) if model.other_inputs.any() else None
+    embodied = {} if taxes is None else {"taxes_margins": taxes[:, None] * exports}
+    return embodied | {
         "EXGR": exports,
         "EXGR_FNL": model.exports_final,
         "EXGR_INT": exports - model.exports_final,

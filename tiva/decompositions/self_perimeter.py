@@ -130,7 +130,12 @@ def group(model: Operators, *, sector: Sequence[str] | None = None, importer: Se
     exports = np.where(inside, model.exports, 0.0)
     returning = np.where(inside, model.trade_products(paired=[model.absorption])[:, :, 0], 0.0)
     terms = _terms(exports, returning, dc[:, None], fc[:, None], within[0][:, None], within[1][:, None])
-    return Terms(_taxes(terms, unit["taxes_margins"][:, None], exports), ROWS_BY_IMPORTER, (NOT_ADDITIVE,))
+    chosen = f"perimeter: exports of {_named(sector, 'sectors')} to {_named(importer, 'partners')} together"
+    return Terms(_taxes(terms, unit["taxes_margins"][:, None], exports), ROWS_BY_IMPORTER, (chosen, NOT_ADDITIVE))
+
+
+def _named(labels: Sequence[str] | None, every: str) -> str:
+    return f"all {every}" if labels is None else ", ".join(labels)
 
 
 def _terms(

@@ -127,6 +127,7 @@ def _described(model: BandedModel, title: str, notes: tuple[str, ...]) -> dict[s
     banded = model.banded
     return {
         "title": f"{title}, {banded.title}",
+        "method": "size",
         "table": banded.title,
         "table_sha256": banded.checksum,
         "year": -1 if banded.year is None else banded.year,

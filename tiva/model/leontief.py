@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.errors import ShapeError, explain
 from tiva.kernels import bilateral
@@ -17,7 +18,7 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -60,12 +61,13 @@ class LeontiefModel:
         self,
         table: IcioTable,
         *,
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:
         self.table = table
-        self.unit = table.unit if satellite is None else (satellite_unit or "unit of the satellite")
+        self.carries_satellite = satellite is not None
+        self.unit = unit_of(table.unit, satellite, satellite_unit)
         self.countries, block_of_country = assign("country", table.countries, groups or {})
         self.sectors = table.sectors
         self.bands: tuple[str, ...] = ()
@@ -82,7 +84,7 @@ class LeontiefModel:
         self._block_of_country = block_of_country
         self._primary = self._primary_input(satellite)
 
-    def _primary_input(self, satellite: FloatArray | None) -> FloatArray:
+    def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.table.value_added
         values = np.asarray(satellite, dtype=np.float64)
@@ -125,8 +127,10 @@ class LeontiefModel:
 
     @cached_property
     def other_inputs(self) -> FloatArray:
-        """Shape (R,): taxes, margins and adjustments per unit of output."""
+        """Shape (R,): taxes, margins and adjustments per unit of output; zero beside a satellite."""
         total = np.zeros(self.table.n)
+        if self.carries_satellite:
+            return total
         for other in self.table.other_inputs.values():
             total += other.intermediate
         return self._ordered(total) * self.inverse_output

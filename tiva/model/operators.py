@@ -31,6 +31,10 @@ class Operators(Protocol):
         """Unit of flows and terms: that of the table, or of the satellite."""
 
     @property
+    def carries_satellite(self) -> bool:
+        """Whether a satellite (jobs, emissions) stands in the place of value added."""
+
+    @property
     def countries(self) -> tuple[str, ...]:
         """G labels of the blocks."""
 
@@ -68,7 +72,10 @@ class Operators(Protocol):
 
     @property
     def other_inputs(self) -> FloatArray:
-        """Shape (R,): taxes, margins and adjustments per unit of output; zero where value added is the residual."""
+        """Shape (R,): taxes, margins and adjustments per unit of output.
+
+        Zero where value added is the residual, and beside a satellite.
+        """
 
     @property
     def final_demand(self) -> FloatArray:
@@ -164,6 +171,13 @@ class Operators(Protocol):
         final: Sequence[FloatArray] = (),
     ) -> dict[str, FloatArray]:
         """Accumulate bilateral terms, each (R, G), in one pass; see :func:`tiva.kernels.bilateral.sweep`."""
+
+
+def unit_of(money: str, satellite: object, given: str | None) -> str:
+    """Return the unit of the terms: that of the table, or that of the satellite, as given or as it says itself."""
+    if satellite is None:
+        return money
+    return given or str(getattr(satellite, "unit", "") or "unit of the satellite")
 
 
 def block_rows(model: Operators, values: FloatArray) -> FloatArray:

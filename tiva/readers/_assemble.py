@@ -21,6 +21,11 @@ MAX_MEDIAN_ROW_GAP = 1e-3
 (also in the real tables); a lost decimal point, a shifted block or a wrong output column gives orders more."""
 
 
+PUBLISHED_ROUNDING = (0.1, 1e-5)
+"""Amount and share of output by which rows and columns of tables in printed digits may miss output: some 2,500 cells
+rounded to three decimals add up to less than 0.1, and output has five digits or more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocks:
     """A table as found in a file.
@@ -192,9 +197,11 @@ def _output(
         if kind == "published":
             notes.append("output: row sums, the source has none")
         return None
-    gap = z.sum(axis=1) + f.sum(axis=(1, 2)) - published
-    size = np.maximum(np.abs(published), np.abs(published + gap))
-    relative = np.maximum(np.abs(gap[size > 0]) - slack, 0.0) / size[size > 0]
+    with np.errstate(invalid="ignore"):
+        gap = z.sum(axis=1) + f.sum(axis=(1, 2)) - published
+        size = np.maximum(np.abs(published), np.abs(published + gap))
+    known = np.isfinite(gap) & (size > 0)  # cells that are no numbers are named by the table itself
+    relative = np.maximum(np.abs(gap[known]) - slack, 0.0) / size[known]
     median = float(np.median(relative)) if relative.size else 0.0
     if not median <= MAX_MEDIAN_ROW_GAP:
         raise ReaderError(

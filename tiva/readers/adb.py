@@ -11,6 +11,7 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -317,6 +318,7 @@ def _provenance(source: Source, member: str, title: str, areas: int, notes: list
         licence="Asian Development Bank terms of use",
         citation="Asian Development Bank, Multiregional Input-Output Tables",
         notes=tuple(notes),
+        rounding=PUBLISHED_ROUNDING,
     )
 
 

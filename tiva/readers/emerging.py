@@ -8,6 +8,7 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     ValueAddedChoice,
@@ -170,6 +171,7 @@ def _read(
                 "final demand columns are taken as country by country, as rows are",
                 *(() if added is not None else (RESIDUAL_NOTE,)),
             ),
+            rounding=PUBLISHED_ROUNDING,
         ),
     )
 

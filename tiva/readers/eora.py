@@ -48,6 +48,8 @@ FACTORS: Mapping[str, float] = {"thousand USD": 1.0, "million USD": 1e-3}
 DISCREPANCY = "DISCREPANCY"
 """Name of the input row that holds output less inputs less value added."""
 
+EORA_LICENCE = "academic use; see the publisher"
+
 _MATRIX = re.compile(r"(?:^|[/!])(?:Eora26_)?(\d{4})_(bp|pp)_(T|FD|VA)\.txt$", re.IGNORECASE)
 Prices = Literal["bp", "pp"]
 
@@ -113,7 +115,7 @@ def read_eora(
             got, expected = "; ".join(sorted(found)), name
             refuse(source, f"half of a table: no {part} matrix", got=got, expected=expected, do="add the file")
     year = check_year(source, member, int(found[member][1]), year)
-    with _label_source(source, labels) as index:
+    with open_labels(source, labels) as index:
         axes = _Labels.read(index)
     return _table(source, parts, axes, year, value_added, unit, prices)
 
@@ -123,7 +125,8 @@ def _recognise(source: Source) -> bool:
     return any((m := _MATRIX.search(n)) and m[3].upper() == "T" for n in names)
 
 
-def _label_source(source: Source, labels: str | Path | None) -> Source:
+def open_labels(source: Source, labels: str | Path | None) -> Source:
+    """Open where the label files are: ``labels``, the source, or ``indices.zip`` beside it."""
     if labels is not None:
         path = Path(labels)
     elif _find_labels(source, "labels_T.txt"):
@@ -158,13 +161,14 @@ class _Labels:
     @classmethod
     def read(cls, source: Source) -> _Labels:
         return cls(
-            [(row[1], row[3]) for row in _label_rows(source, "labels_T.txt", 4)],
-            [(row[1], row[3]) for row in _label_rows(source, "labels_FD.txt", 4)],
-            [row[1] for row in _label_rows(source, "labels_VA.txt", 2)],
+            [(row[1], row[3]) for row in read_labels(source, "labels_T.txt", 4)],
+            [(row[1], row[3]) for row in read_labels(source, "labels_FD.txt", 4)],
+            [row[1] for row in read_labels(source, "labels_VA.txt", 2)],
         )
 
 
-def _label_rows(source: Source, name: str, fields: int) -> list[list[str]]:
+def read_labels(source: Source, name: str, fields: int) -> list[list[str]]:
+    """Return the fields of each line of a label file; the first ``fields`` of them must be filled."""
     member = _find_labels(source, name)
     if member is None:
         refuse(source, f"no {name}", got=source.describe(), expected=name)
@@ -175,8 +179,8 @@ def _label_rows(source: Source, name: str, fields: int) -> list[list[str]]:
         if not line.strip():
             continue
         row = [field.strip() for field in line.split("\t")]
-        if len(row) < fields or not all(row[1:fields]):
-            expected = "country, code, kind, label" if fields == 4 else "kind, label"
+        if len(row) < fields or not all(row[1:fields] or row[:1]):
+            expected = {4: "country, code, kind, label", 2: "kind, label"}.get(fields, "label")
             refuse(source, "a label is missing", member=member, line=i, got=repr(line[:80]), expected=expected)
         rows.append(row)
     return rows
@@ -245,7 +249,7 @@ def _table(
             source="Eora26",
             files=tuple(source.describe_file(name) for name in parts.values()),
             reader="eora",
-            licence="academic use; see the publisher",
+            licence=EORA_LICENCE,
             citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
             notes=tuple(notes),
         ),

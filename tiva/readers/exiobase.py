@@ -46,7 +46,8 @@ VALUE_ADDED: tuple[str, ...] = ("Other net taxes on production", "Compensation o
 UNITS: Mapping[str, tuple[str, str]] = {"M.EUR": ("million EUR", "EUR"), "Mill USD": ("million USD", "USD")}
 """Unit in the file -> unit and currency of the table; others are kept as they are."""
 
-_CITATION = "Stadler et al. (2018), EXIOBASE 3, Journal of Industrial Ecology 22: 502-515"
+EXIOBASE_LICENCE = "CC BY-SA 4.0"
+EXIOBASE_CITATION = "Stadler et al. (2018), EXIOBASE 3, Journal of Industrial Ecology 22: 502-515"
 
 
 def read_exiobase(
@@ -177,8 +178,8 @@ class _System:
                 edition=next((s for s in ("ixi", "pxp") if s in f"{self.source.name}/{self.root}".lower()), ""),
                 files=tuple(self.source.describe_file(name) for name in used),
                 reader="exiobase",
-                licence="CC BY-SA 4.0",
-                citation=_CITATION,
+                licence=EXIOBASE_LICENCE,
+                citation=EXIOBASE_CITATION,
                 notes=tuple(notes),
             ),
         )
@@ -307,11 +308,12 @@ def _factor_rows(source: Source, member: str, wanted: list[Pair]) -> dict[str, F
                 order = positions(source, wanted, found, what="columns", member=member)
             if label in rows:
                 refuse(source, "a row that was given before", member=member, line=number, got=repr(label))
-            rows[label] = _cells(source, member, number, label, rest.split("\t"), len(order))[order]
+            rows[label] = row_of_cells(source, member, number, label, rest.split("\t"), len(order))[order]
     return rows
 
 
-def _cells(source: Source, member: str, line: int, label: str, cells: list[str], width: int) -> FloatArray:
+def row_of_cells(source: Source, member: str, line: int, label: str, cells: list[str], width: int) -> FloatArray:
+    """Return the numbers of one row of text, ``width`` of them; others are refused by line and label."""
     try:
         values = np.array([float(cell) for cell in cells])
     except ValueError as error:

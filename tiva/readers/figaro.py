@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -238,6 +239,7 @@ def _table(
             licence=_LICENCE,
             citation=_CITATION,
             notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
+            rounding=PUBLISHED_ROUNDING,
         ),
     )
 

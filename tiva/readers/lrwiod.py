@@ -8,7 +8,7 @@ import numpy as np
 
 from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import Blocks, assemble
+from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
 from tiva.readers._members import choose_member, parsing
 from tiva.readers._text import header
 from tiva.readers._wiod import (
@@ -102,6 +102,7 @@ def read(
         licence=LICENCE,
         citation="Woltjer, Gouma and Timmer (2021), Long-run World Input-Output Database, GGDC memorandum 190",
         url="https://doi.org/10.34894/A7AXDN",
+        rounding=PUBLISHED_ROUNDING,
     )
     return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
 

@@ -16,6 +16,7 @@ from tiva.readers._members import choose_member, parsing
 from tiva.readers._sheets import read_grid, sheet_names, text, workbooks
 from tiva.readers._text import header
 from tiva.readers._wiod import CITATION, LICENCE, country
+from tiva.readers.extensions import Choice, extension_members, read_extension
 from tiva.readers.source import Source
 from tiva.table.provenance import Provenance
 
@@ -43,6 +44,9 @@ SEA_UNITS: Mapping[str, str] = {
     "H_EMPE": "million hours",
 }
 """Units of the WIOD socio-economic accounts; everything else is in millions of national currency or an index."""
+
+EXTENSIONS = ("EXIOBASE 3", "Eora26")
+"""Databases whose satellites come with the table."""
 
 _SEA_COLUMNS = ("country", "variable", "description", "code")
 _SDMX_ONLY = ("unit_mult", "time_format", "obs_status", "decimals", "action", "structure", "structure_id", "freq")
@@ -134,6 +138,7 @@ def read_satellite(
     select: Mapping[str, str] | None = None,
     missing: Missing = "error",
     member: str | None = None,
+    labels: str | Path | None = None,
 ) -> Satellite:
     """Read a satellite account and bring it into the row order of a table, by labels.
 
@@ -141,13 +146,16 @@ def read_satellite(
     ----------
     source
         WIOD socio-economic accounts (xlsx, both releases), an SDMX-CSV file of the OECD (trade in employment and
-        others), any tidy csv with one value a line, an archive with one of these, or a data frame. Columns are found
-        by name: country (``REF_AREA``), sector (``code``, ``ACTIVITY``), value (``OBS_VALUE``), and where there are
-        several of them variable (``MEASURE``), year (``TIME_PERIOD``) and unit (``UNIT_MEASURE``).
+        others), any tidy csv with one value a line, an archive with one of these, or a data frame; or the extensions
+        of EXIOBASE 3 (``F.txt`` in ``satellite``, ``impacts``, ...) and Eora26 (``..._Q.txt``), in the folder or
+        archive of the table. Columns of a csv are found by name: country (``REF_AREA``), sector (``code``,
+        ``ACTIVITY``), value (``OBS_VALUE``), and where there are several of them variable (``MEASURE``), year
+        (``TIME_PERIOD``) and unit (``UNIT_MEASURE``).
     table
         Table whose rows are wanted.
     variable
-        Which variable, such as ``"EMP"``; needed where the source has several.
+        Which variable, such as ``"EMP"``; needed where the source has several. In Eora26 the label and, where it
+        is not unique, the compartment: ``"label - compartment"``.
     year
         By default that of the table.
     unit
@@ -156,12 +164,15 @@ def read_satellite(
         Label in the source -> label in the table, where they differ; several may lead to one and are then summed.
         Labels of both WIOD codes (``AtB`` and ``c1``) are matched without it.
     select
-        Column -> value to keep, for further columns of an SDMX file.
+        Column -> value to keep, for further columns of an SDMX file. ``{"line": "17"}`` takes the row of that line
+        of ``labels_Q.txt`` (Eora26), where labels are not unique.
     missing
         ``"error"``: a country-sector with output and without a value is refused; ``"zero"``: it is 0, and named in
         the coverage report.
     member
-        Which member of an archive.
+        Which member of an archive; for extensions also the name of a folder, such as ``"satellite"``.
+    labels
+        Folder or archive with the label files of Eora26, where they are not with the numbers (``indices.zip``).
 
     Returns
     -------
@@ -180,7 +191,11 @@ def read_satellite(
         raise UnknownLabelError("missing option", missing, get_args(Missing))
     year = table.year if year is None else year
     if isinstance(source, (str, Path)):
-        frame, provenance = _read(Path(source), member)
+        select = dict(select or {})
+        choice = Choice(variable, year, member, _line(select), table.provenance.edition)
+        frame, provenance = _read(Path(source), choice, select, labels)
+        if provenance.source in EXTENSIONS:
+            variable = None  # one row was read; Eora26 rows may be named by a part of their label
     else:
         frame, provenance = _named(source, "the data frame"), Provenance(source="data frame", reader="satellite")
     frame = _selected(frame, select or {})
@@ -195,12 +210,30 @@ def read_satellite(
     return Satellite(frozen(values), variable or "value", unit, coverage, provenance.noting(*notes))
 
 
-def _read(path: Path, member: str | None) -> tuple[pd.DataFrame, Provenance]:
+def _line(select: Mapping[str, str]) -> int | None:
+    line = select.get("line")
+    if line is None:
+        return None
+    if not str(line).strip().isdigit():
+        raise UsageError(explain("a line is chosen by its number", got=repr(line), do='select={"line": "17"}'))
+    return int(line)
+
+
+def _read(
+    path: Path, choice: Choice, select: dict[str, str], labels: str | Path | None
+) -> tuple[pd.DataFrame, Provenance]:
     if not path.exists():
         raise MissingFileError(explain(f"no such file: {path}", do="check the path"), path=path)
+    member = choice.member
     with Source(path) as source:
+        if extensions := extension_members(source):
+            select.pop("line", None)
+            frame, provenance = read_extension(source, extensions, choice, labels)
+            return _named(frame, source.name), provenance
         books = workbooks(source)
         candidates = [n for n in source.names() if n in books or _has_columns(header(source, n))]
+        if len(source.names()) == 1:
+            candidates = list(source.names())  # so that the message says which columns are missing
         name = choose_member(source, candidates, year=None, member=member)
         if name in books:
             frame, origin, edition = _accounts(source, name), "WIOD socio-economic accounts", ""

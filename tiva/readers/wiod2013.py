@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tiva.readers._assemble import assemble
+from tiva.readers._assemble import PUBLISHED_ROUNDING, assemble
 from tiva.readers._members import checked_year, choose_member
 from tiva.readers._sheets import read_grid, text, workbook_texts, workbooks
 from tiva.readers._wiod import (
@@ -109,6 +109,7 @@ def read(
         licence=LICENCE,
         citation=CITATION,
         url="https://doi.org/10.34894/XDTAUZ",
+        rounding=PUBLISHED_ROUNDING,
     )
     return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import MissingExtraError, ReaderError, explain, listing
-from tiva.readers._assemble import Blocks, assemble
+from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
 from tiva.readers._sheets import read_grid, workbook_texts, workbooks
 from tiva.readers._text import header
@@ -147,6 +147,7 @@ def read(
         licence=LICENCE,
         citation=CITATION,
         url="https://doi.org/10.34894/PJ2M1C",
+        rounding=PUBLISHED_ROUNDING,
     )
     return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
 

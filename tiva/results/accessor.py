@@ -262,10 +262,14 @@ def _identities(dataset: xr.Dataset, names: set[str]) -> list[tuple[str, str]]:
     for name in names:
         for segment in str(dataset[name].attrs.get("formula", "")).split("="):
             tokens = re.split(r"\s*[+-]\s*", segment.strip())
-            if len(tokens) > 1 and set(tokens) <= names - {name}:
+            if len(tokens) > 1 and set(tokens) <= names - {name} and _one_unit(dataset, name, *tokens):
                 pairs.append((name, segment.strip()))
     order = [str(n) for n in dataset.data_vars]
     return sorted(pairs, key=lambda pair: order.index(pair[0]))
+
+
+def _one_unit(dataset: xr.Dataset, *names: str) -> bool:
+    return len({dataset[name].attrs.get("units") for name in names}) == 1
 
 
 def _evaluate(dataset: xr.Dataset, text: str, gross: str) -> xr.DataArray:

@@ -61,11 +61,11 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         values = arrays[name]
         spread, dims = _spread(model, values, terms.axes)
         spread, dims = _to_level(spread, dims, level, banded=bool(model.bands))
-        variables[name] = (dims, spread, _variable_attributes(name, method, model))
+        variables[name] = (dims, spread, _variable_attributes(name, method, model, terms.axes))
     for name, above, below in terms.ratios:
         flow, base = variables[above][1], variables[below][1]
         ratio = np.divide(flow, base, out=np.full_like(flow, np.nan), where=base != 0)
-        variables[name] = (dims, ratio, _variable_attributes(name, method, model))
+        variables[name] = (dims, ratio, _variable_attributes(name, method, model, terms.axes))
     attributes = _dataset_attributes(model, terms, method, level, residual)
     return xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
 
@@ -78,28 +78,45 @@ def _in_catalogue_order(arrays: dict[str, FloatArray], method: Method, *, detail
 def _add_discrepancy(
     arrays: dict[str, FloatArray], model: Operators, axes: tuple[str, ...], method: Method, *, detail: bool
 ) -> float | None:
-    """Add gross flows less the terms that partition them; return the share of it that has no known cause."""
+    """Add gross flows less the terms that partition them; return the share of it that has no known cause.
+
+    The terms of a satellite partition its content in the gross flow, which is added as ``content``.
+    """
     partition = [t for t in method.detail_terms if t != "gexp"] if detail else list(method.partition)
     if "taxes_margins" in arrays and "taxes_margins" not in partition:
         partition.append("taxes_margins")
     if not partition:
         return None
     gross_flow = arrays[method.terms[0]]
+    if model.carries_satellite and "origin" not in axes:
+        gross_flow = arrays["content"] = _content(model, gross_flow, axes)
     gap = gross_flow - np.sum([arrays[name] for name in partition if name in arrays], axis=0)
     arrays["discrepancy"] = gap
     gross = float(np.abs(gross_flow).sum())
     if axes[0] == "row":
         gap = gap[model.output != 0]
-    elif axes[:2] == ("exporter", "sector"):
-        gap = gap[_produced(model) != 0]
+    elif "origin" not in axes and not model.carries_satellite:
+        gap = gap - _on_axes(model, np.where(model.output[:, None] != 0, 0.0, model.exports), axes)
     return float(np.abs(gap).sum() / gross) if gross else 0.0
 
 
-def _produced(model: Operators) -> FloatArray:
-    """Output by exporter and sector, (G, N)."""
-    cells = np.zeros((len(model.countries), len(model.sectors)))
-    np.add.at(cells, (model.row_country, model.row_sector), model.output)
-    return cells
+def _content(model: Operators, gross_flow: FloatArray, axes: tuple[str, ...]) -> FloatArray:
+    """Return the satellite of all origins in a gross flow (exports, imports or output), shape as the flow."""
+    unit = model.value_added_by_origin.sum(axis=0)
+    if axes[0] == "row":
+        return np.asarray(unit.reshape(-1, *(1,) * (gross_flow.ndim - 1)) * gross_flow)
+    return _on_axes(model, unit[:, None] * model.exports, axes)
+
+
+def _on_axes(model: Operators, flows: FloatArray, axes: tuple[str, ...]) -> FloatArray:
+    """Sum flows by row and importer, (R, G), to some of the axes exporter, sector and importer, in their order."""
+    blocks, sectors = len(model.countries), len(model.sectors)
+    cells = np.zeros((blocks, sectors, blocks))
+    np.add.at(cells, (model.row_country, model.row_sector), flows)
+    every = ("exporter", "sector", "importer")
+    kept = [every.index(axis) for axis in axes]
+    summed = cells.sum(axis=tuple(i for i in range(len(every)) if i not in kept))
+    return np.transpose(summed, np.argsort(np.argsort(kept)))
 
 
 def _spread(model: Operators, values: FloatArray, axes: tuple[str, ...]) -> tuple[FloatArray, tuple[str, ...]]:
@@ -155,15 +172,17 @@ def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
     raise AssertionError(msg)
 
 
-def _variable_attributes(name: str, method: Method, model: Operators) -> dict[str, str]:
+def _variable_attributes(name: str, method: Method, model: Operators, axes: tuple[str, ...]) -> dict[str, str]:
     row = term(name, method.method)
-    units = {"flow": model.unit, "share": "1", "ratio": "1"}.get(row.unit, row.unit)
+    per_gross = f"{model.unit} per {model.table.unit}" if model.carries_satellite else "1"
+    gross_unit = model.unit if "origin" in axes else model.table.unit
+    units = {"flow": model.unit, "gross flow": gross_unit}.get(row.unit, per_gross)
     return {
         "long_name": row.name,
         "units": units,
         "formula": row.formula,
         "reference": row.reference or method.reference,
-        "additive": "true" if method.additive and row.unit == "flow" else "false",
+        "additive": "true" if method.additive and row.unit.endswith("flow") else "false",
     }
 
 
@@ -172,6 +191,8 @@ def _dataset_attributes(
 ) -> dict[str, Any]:
     table = getattr(model, "banded", model.table)
     notes = [*table.provenance.notes, *terms.notes, *_zero_output_note(model)]
+    if model.carries_satellite:
+        notes.append(f"a satellite ({model.unit}) takes the place of value added; the terms sum to its content")
     attributes: dict[str, Any] = {
         "title": f"{method.title}, {table.title}",
         "method": method.method,

@@ -285,7 +285,10 @@ def breakdown(
 
 
 def partition(dataset: xr.Dataset) -> tuple[str, tuple[str, ...]]:
-    """Return the gross flow of a result and the terms in it that sum to it (none where no method says so)."""
+    """Return the gross flow of a result and the terms in it that sum to it (none where no method says so).
+
+    For a satellite it is the satellite's ``content`` of the flow.
+    """
     names = [str(name) for name in dataset.data_vars]
     attributes = {key: str(value) for key, value in dataset.attrs.items()}
     try:
@@ -301,6 +304,8 @@ def partition(dataset: xr.Dataset) -> tuple[str, tuple[str, ...]]:
     gross = next((t for t in (*method.terms, *method.detail_terms) if t in names), names[0])
     coarse = [t for t in method.partition if t in names]
     fine = [t for t in method.detail_terms if t in names and t != gross]
+    if "content" in names:
+        gross = "content"
     complete = {t for t in method.partition if t != "taxes_margins"} <= set(coarse)
     chosen = coarse if complete and coarse else [*fine, *(t for t in ("taxes_margins",) if t in names)]
     return gross, tuple(chosen)

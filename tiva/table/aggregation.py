@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from tiva.table.icio_table import OtherInput
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
+    from tiva.table.provenance import Provenance
 
 Groups = Mapping[str, Sequence[str] | str]
 
@@ -139,8 +141,14 @@ def _summed(
         countries=merged,
         sectors=sectors,
         other_inputs={name: other(row) for name, row in table.other_inputs.items()},
-        provenance=table.provenance.noting(*notes),
+        provenance=_with_rounding(table.provenance, np.bincount(row_of)).noting(*notes),
     )
+
+
+def _with_rounding(provenance: Provenance, members: IntArray) -> Provenance:
+    """Amounts by which the members of a group are known to be off add up; shares of output do not."""
+    amount, share = provenance.rounding
+    return replace(provenance, rounding=(amount * int(members.max()), share)) if amount else provenance
 
 
 def _membership(position: IntArray, size: int) -> csr_array:

@@ -153,12 +153,20 @@ def _worst(table: IcioTable, values: FloatArray, mask: NDArray[np.bool_]) -> tup
 
 
 def _gap(table: IcioTable, name: str, gap: FloatArray) -> Finding:
+    """Find gaps: a problem beyond the known rounding of the source, else a note on those beyond summation error."""
     from tiva.table.icio_table import BALANCE_TOLERANCE
 
     scale = np.maximum(np.abs(table.output), np.abs(table.output).mean() * BALANCE_TOLERANCE)
-    beyond = np.abs(gap) > BALANCE_TOLERANCE * scale
+    seen = np.abs(gap) > BALANCE_TOLERANCE * scale
+    amount, share = table.provenance.rounding
+    beyond = seen & (np.abs(gap) > amount + share * np.abs(table.output))
     largest = float(np.abs(gap).max())
-    return Finding(name, int(beyond.sum()), largest, _worst(table, gap, beyond), "problem" if beyond.any() else "ok")
+    if beyond.any():
+        return Finding(name, int(beyond.sum()), largest, _worst(table, gap, beyond), "problem")
+    if seen.any():
+        known = f"{name} (as known of this source: {amount:g} + {share:g} of output)"
+        return Finding(known, int(seen.sum()), largest, _worst(table, gap, seen), "note")
+    return Finding(name, 0, largest, (), "ok")
 
 
 def _signs(table: IcioTable) -> list[Finding]:

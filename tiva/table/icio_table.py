@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from tiva.table.checks import BalanceReport
 
 BALANCE_TOLERANCE = 1e-6
-"""Relative to output: published tables are rounded to 4-6 digits; larger gaps are contradictions worth a word."""
+"""Relative to output, for sources of which no rounding is known (``provenance.rounding``): sums in another order differ
+by 1e-12, and larger gaps than this are contradictions worth a word."""
 
 ValueAddedKind = Literal["residual", "published"]
 
@@ -421,12 +422,13 @@ def _cells(
         )
     if not np.isfinite(array).all():
         where = np.argwhere(~np.isfinite(array))
-        row = int(where[0][0])
-        label = f"{areas[row // len(sectors)]}.{sectors[row % len(sectors)]}"
+        rows = [f"{area}.{sector}" for area in areas for sector in sectors]
+        row, *rest = (int(i) for i in where[0])
+        column = rows[rest[0]] if shape == (len(rows), len(rows)) else ", ".join(str(i + 1) for i in rest)
         raise CellError(
             explain(
                 f"{name} has {len(where)} cells that are not finite numbers",
-                got=f"{array[tuple(where[0])]} in row {label}, column {tuple(int(i) for i in where[0][1:])}",
+                got=f"{array[tuple(where[0])]} in row {rows[row]}, column {column}",
                 do="find out what the missing cells mean and fill them on purpose",
             )
         )

@@ -55,6 +55,10 @@ class Provenance:
         As published.
     notes
         Each choice made on the way: rows dropped, output recomputed, sectors merged.
+    rounding
+        How far rows and columns of this source are known to be from its output, by rounding and balancing at the
+        publisher: an amount in the unit of the table, and a share of output, which add up. Gaps within are noted by
+        ``table.check()``; gaps beyond are contradictions.
     """
 
     source: str = "arrays"
@@ -65,6 +69,7 @@ class Provenance:
     citation: str = ""
     url: str = ""
     notes: tuple[str, ...] = field(default=())
+    rounding: tuple[float, float] = (0.0, 0.0)
 
     def noting(self, *notes: str) -> Provenance:
         """Return a copy with further notes."""
@@ -81,6 +86,7 @@ class Provenance:
             "citation": self.citation,
             "url": self.url,
             "notes": list(self.notes),
+            "rounding": list(self.rounding),
         }
 
     @classmethod
@@ -89,4 +95,6 @@ class Provenance:
         known = dict(values)
         known["files"] = tuple(SourceFile(**f) for f in known.get("files", ()))
         known["notes"] = tuple(known.get("notes", ()))
+        amount, share = known.get("rounding", (0.0, 0.0))
+        known["rounding"] = (float(amount), float(share))
         return cls(**known)

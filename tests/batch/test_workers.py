@@ -1,0 +1,64 @@
+"""Workers that share what is left, spoken to over a pipe as the run does it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from pathlib import Path
+from typing import Any
+
+from tests.batch.conftest import contents
+from tiva.batch import run_plan, workers
+from tiva.batch.jobs import Group, expand
+from tiva.batch.plan import read_plan
+
+
+def groups(project: Path) -> tuple[Group, ...]:
+    return expand(read_plan(project / "plan.toml"))
+
+
+def test_a_worker_gives_the_later_half_of_what_it_has_not_begun(project: Path) -> None:
+    many = groups(project)
+    group = Group(many[0].source, tuple(job for g in many for job in g.jobs), many[0].rows)
+    ours, theirs = multiprocessing.Pipe()
+    ours.send(None)
+    jobs = workers._unshared(group, theirs)
+    first = next(jobs)
+    assert ours.recv() == ("given", [j.id for j in reversed(group.jobs[3:])])
+    ours.send(None)
+    kept = [first.id, *(j.id for j in jobs)]
+    assert kept == [j.id for j in group.jobs[:2]]
+    assert ours.recv() == ("given", [group.jobs[2].id])
+
+
+def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: Any) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    more = "".join(f'[[methods]]\nmethod = "{m}"\n' for m in ("vs", "vax", "my", "extraction", "bm", "wwz", "oecd"))
+    (project / "plan.toml").write_text(text + more, encoding="utf-8")
+    quiet = run_plan(project / "plan.toml", scheduler="inline", progress=False, out=project / "quiet")
+    monkeypatch.setattr(workers._Worker, "gain", property(lambda self: 1.0))
+    taken: list[set[str]] = []
+    take_back = workers._take_back
+
+    def watched(worker: Any, given: set[str], waiting: list[Group]) -> None:
+        taken.append(given)
+        take_back(worker, given, waiting)
+
+    monkeypatch.setattr(workers, "_take_back", watched)
+    report = run_plan(project / "plan.toml", workers=2, progress=False)
+    assert report.exit_code == 0
+    assert sorted(o.id for o in report.outcomes) == sorted(o.id for o in quiet.outcomes)
+    assert contents(project / "out") == contents(project / "quiet")
+    assert any(taken)
+
+
+def test_sharing_is_worth_it_only_when_it_saves_more_than_another_start() -> None:
+    process: Any = None
+    worker = workers._Worker(process, process, pending=["a", "b", "c", "d"])
+    assert worker.gain == 0.0
+    worker.seconds = [1.0, 0.25]
+    assert worker.gain == -0.5
+    worker.seconds = [1.0, 2.0, 4.0]
+    assert worker.gain == 5.0
+    worker.current = "a"
+    assert worker.untouched == 3
+    assert worker.gain == 2.0
