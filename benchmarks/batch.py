@@ -101,19 +101,23 @@ def _five_years(folder: Path) -> list[Ratio]:
         work = Path(name)
         plan = work / "plan.toml"
         plan.write_text(plan_text(tables[:1], work / "results"), encoding="utf-8")
-        command(plan, work / "first", 1)
+        first = command(plan, work / "first", 1, one_core=True)
         plan.write_text(plan_text(tables, work / "results"), encoding="utf-8")
         one = command(plan, work / "one", 1, one_core=True)
         joint = command(plan, work / "joint", 1)
         two = command(plan, work / "two", 2)
     said = f"{one.wall:.1f} s, {two.wall:.1f} s, {one.count} jobs"
     share = 1.0 - one.jobs / one.wall
+    # What grows with the jobs: the difference between a run of one table and that of all.
+    grows = ((one.wall - one.jobs) - (first.wall - first.jobs)) / (one.count - first.count) * one.count
     beside = f"{one.wall - one.jobs:.2f} s of {one.wall:.1f} s: start of both processes, plan, hand-over, journal, end"
     return [
         Ratio(f"{what}: 1 process, 1 thread / 2 processes", one.wall / two.wall, at_least=SPEED_GAIN, detail=said),
         Ratio(f"{what}: 1 process, {joint.threads} threads / 2 processes", joint.wall / two.wall,
               detail=f"{joint.wall:.1f} s, {two.wall:.1f} s"),
         Ratio(f"{what}: overhead beside kernels and I/O", share, "share", at_most=OVERHEAD, detail=beside),
+        Ratio(f"{what}: overhead without the start of the processes", grows / one.wall, "share",
+              detail=f"{1000 * grows / one.count:.1f} ms a job"),
     ]  # fmt: skip
 
 

@@ -232,6 +232,11 @@ def resolve_group(
 
     As :func:`select_countries`, with a warning instead of notes.
 
+    Parameters
+    ----------
+    expression, countries, year, custom
+        As there.
+
     Warns
     -----
     PartialGroupWarning

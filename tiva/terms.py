@@ -204,6 +204,13 @@ def find_method(
 ) -> Method:
     """Return the row for a combination of options; options left out take the first that fits.
 
+    Parameters
+    ----------
+    method, perspective, approach, perimeter, level
+        Values of the columns of the catalogue; ``None`` for any.
+    detail
+        Whether the row must know finer terms.
+
     Raises
     ------
     UnknownLabelError

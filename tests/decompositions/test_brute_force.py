@@ -11,6 +11,7 @@ from hypothesis import given, settings
 import tiva
 from benchmarks.banded import random_shares
 from tests import brute_force
+from tests.model.test_leontief import split
 from tests.tables import Oddities, odd_tables, random_table
 from tiva.bands.split import split_by_size
 from tiva.decompositions import self_perimeter
@@ -261,3 +262,23 @@ def test_perimeter_of_a_group_through_the_router() -> None:
         assert float(flows[name].sum()) == pytest.approx(values.sum(), rel=ROUNDING)
     one_by_one = tiva.decompose(table, perspective="self", level="sector-bilateral", exporter="C0", sector=["s0", "s1"])
     assert float(one_by_one["dva"].sel(importer=["C1", "C3"]).sum()) > float(total["dva"].sum())
+
+
+@every_method
+def test_parts_of_a_split_country_trade_at_home(
+    method: Callable[[LeontiefModel, brute_force.Economy], Pair],
+) -> None:
+    table = split()
+    assert len(table.areas) > len(table.countries)
+    assert_equal(method(LeontiefModel(table), brute_force.economy(table)))
+
+
+@every_method
+def test_groups_and_split_countries_with_a_satellite(
+    method: Callable[[LeontiefModel, brute_force.Economy], Pair],
+) -> None:
+    table = split()
+    whole = next(c for c in table.countries if c not in table.areas)
+    groups = {"UNION": (next(c for c in table.countries if c != whole), whole)}
+    jobs = np.random.default_rng(8).random(table.n)
+    assert_equal(method(LeontiefModel(table, groups=groups, satellite=jobs), brute_force.economy(table, groups, jobs)))

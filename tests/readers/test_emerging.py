@@ -72,3 +72,20 @@ def test_bad_input_is_named(tmp_path: Path, change: Any, message: str) -> None:
     path = written(tmp_path / "EMERGING_V2_2018.mat", change(numbers()))
     with pytest.raises(ReaderError, match=message):
         tiva.read(path, value_added="published")
+
+
+def test_a_reference_that_leads_nowhere_is_damage(tmp_path: Path) -> None:
+    path = written(tmp_path / "EMERGING_V2_2018.mat", numbers())
+    with h5py.File(path, "r+") as file:
+        cells = file["sector_list"][()]
+        cells[0, 1] = h5py.Reference()
+        file["sector_list"][...] = cells
+    with pytest.raises(ReaderError, match=r"EMERGING_V2_2018.mat(.|\n)*(is damaged|cannot be read)"):
+        tiva.read(path)
+    path = written(tmp_path / "EMERGING_V2_2018.mat", numbers())
+    with h5py.File(path, "r+") as file:
+        cells = file["sector_list"][()]
+        cells[0, 0] = file["#refs#"].ref
+        file["sector_list"][...] = cells
+    with pytest.raises(ReaderError, match="sector_list is no list of strings"):
+        tiva.read(path)

@@ -168,7 +168,10 @@ BAD = {
     "NaN": (lambda t: t.replace(",23.5,", ",NaN,", 1), r"line 2, column 'AUS_C10T12': not a finite number"),
     "infinite": (lambda t: t.replace(",23.5,", ",inf,", 1), r"line 2, column 'AUS_C10T12': not a finite number"),
     "underscore in a number": (lambda t: t.replace(",23.5,", ",2_3,", 1), r"line 2, column 'AUS_C10T12'"),
-    "empty cell": (lambda t: t.replace(",23.5,", ",,", 1), r"empty cells in the table\n  got: line 2, column 'AUS_C10"),
+    "empty cell": (
+        lambda t: t.replace(",23.5,", ",,", 1),
+        r"empty cells \(or na\) in the table\n  got: line 2, column 'AUS_C10",
+    ),
     "duplicate row": (lambda t: t.replace("\nUSA_A01_02,", "\nAUS_A01_02,"), r"row labels stand twice, lines 2, 4"),
     "duplicate column": (lambda t: t.replace(",USA_A01_02,", ",AUS_A01_02,", 1), "column labels stand twice"),
     "unknown edition": (

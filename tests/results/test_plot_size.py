@@ -5,7 +5,6 @@ import pytest
 from matplotlib.figure import Figure
 
 import tiva
-from tiva.bands.uncertainty import ASSUMED_SALES
 from tiva.errors import UnknownLabelError, UsageError
 from tiva.results import plot_size
 from tiva.results.size_report import SizeReport
@@ -70,7 +69,7 @@ def test_caption_says_status_and_coverage(report: SizeReport) -> None:
         assert "% observed" in " ".join(caption.split())
     caption = " ".join(plot_size.direct_indirect(report).texts[-1].get_text().split())
     assert "model interval" in caption
-    assert ASSUMED_SALES in caption
+    assert "sales to producers by band are" in caption
 
 
 def test_matrix_adds_up_to_hundred(report: SizeReport) -> None:

@@ -9,13 +9,15 @@ import pytest
 import tiva
 from tests.bands.worlds import BANDS, toy_shares, two_countries
 from tiva.bands.split import BandedTable, split_by_size
-from tiva.bands.uncertainty import ASSUMED_SALES
 from tiva.errors import UnknownLabelError, UsageError
 from tiva.results.export import read_dataset, write_dataset
 from tiva.results.size_report import NO_EMPLOYMENT, SizeReport
 from tiva.results.size_text import PROPORTIONAL, coverage_lines
 from tiva.results.tables import breakdown
 from tiva.table.icio_table import IcioTable
+
+SALES = "sales to producers by band are"
+"""Where they are not known, every interval but that of the margins says so."""
 
 SIX_DIGITS = 1e-6
 """The worked examples are printed with six digits."""
@@ -131,7 +133,7 @@ def test_intervals_are_labelled(report: SizeReport) -> None:
     text = str(report)
     assert "not a confidence interval" in text
     for one in report.intervals:
-        assert (ASSUMED_SALES in one.meaning) is (one.kind != "margin Monte Carlo")
+        assert (SALES in one.meaning) is (one.kind != "margin Monte Carlo")
     assert "inner approximation" in text
     frame = report.interval_frame()
     assert len(frame) == len(report.intervals) == 14
@@ -141,8 +143,8 @@ def test_intervals_are_labelled(report: SizeReport) -> None:
 def test_known_sales_to_producers_leave_no_caution(toy: BandedTable) -> None:
     known = split_by_size(toy.source, toy_shares(toy.source, "S", producers=True))
     found = tiva.size_report(known, "S", draws=4)
-    assert len(found.intervals) == 6
-    assert not any(ASSUMED_SALES in one.meaning for one in found.intervals)
+    assert len(found.intervals) == 5
+    assert not any(SALES in one.meaning for one in found.intervals)
 
 
 def test_intervals_of_many_countries_are_left_out_aloud(banded: BandedTable) -> None:

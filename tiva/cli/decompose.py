@@ -197,13 +197,8 @@ def decompose(
     labels: dict[str, Any] = {name: separated(given, names) for name, given in chosen.items() if given}
     with progress(f"decomposing {source.title} ...", common):
         if ends.given():
-            from tiva.selection import origins
-
-            dims = (*_DIMS[level], *ends.given())
-            cube = origins(
-                source, ends.term or "content", by=dims, approach=approach or "source", satellite=primary,
-                groups=groups or None, **labels,
-            )  # fmt: skip
+            options = {"approach": approach or "source", "satellite": primary, "groups": groups or None, **labels}
+            cube = _traced(source, ends, level, options)
             write_origins(cube, out, form, rows, common)
             return
         from tiva.router import decompose as run
@@ -213,6 +208,12 @@ def decompose(
             detail=detail, satellite=primary, groups=groups or None, **labels,
         )  # fmt: skip
     write_result(result, out, form, rows, common)
+
+
+def _traced(source: Any, ends: Ends, level: str, options: Mapping[str, Any]) -> Origins:
+    from tiva.selection import origins
+
+    return origins(source, ends.term or "content", by=(*_DIMS[level], *ends.given()), **options)
 
 
 def _check_ends(ends: Ends, other: str | None) -> None:

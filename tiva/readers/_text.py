@@ -290,10 +290,10 @@ def require_no_empty(source: Source, matrix: TextMatrix, rows: list[int], column
     if places:
         raise ReaderError(
             explain(
-                f"{matrix.name}: empty cells in the table",
+                f"{matrix.name}: empty cells (or na) in the table",
                 got=listing(places),
                 expected="a number in each cell of intermediate use and final demand",
-                do="get the file again, or fill the cells on purpose if you know what they mean",
+                do="get the file again, or read it with missing='zero' if empty cells are zeros there",
             ),
             path=source.path,
             line=matrix.lines[rows[int(np.flatnonzero(part)[0])]],

@@ -84,7 +84,10 @@ def read_emerging(
     check_choice("value_added", value_added, ("published", "residual"))
     member = pick(source, [n for n in members(source) if _is_emerging(source, n)], year, "EMERGING file")
     with guarded(source, member), source.open(member) as handle, h5py.File(handle, "r") as file:
-        return _read(source, member, file, year, value_added, (countries, sectors), memory_gib)
+        try:
+            return _read(source, member, file, year, value_added, (countries, sectors), memory_gib)
+        except KeyError as error:  # what h5py raises over a damaged object or reference
+            refuse(source, "is damaged", member=member, got=str(error)[:200], do="get it from its publisher again")
 
 
 def _is_emerging(source: Source, member: str) -> bool:
@@ -226,7 +229,10 @@ def _strings(source: Source, member: str, file: Any, item: Any) -> list[str]:
         refuse(source, f"{item.name} is no list of strings", member=member, got=str(item.dtype), expected="cell array")
     found = []
     for reference in np.asarray(item[...]).reshape(-1):
-        codes = np.asarray(file[reference][...]).reshape(-1)
+        target = file[reference]
+        if not isinstance(target, h5py.Dataset):
+            refuse(source, f"{item.name} is no list of strings", member=member, got=repr(target))
+        codes = np.asarray(target[...]).reshape(-1)
         if codes.dtype.kind not in "ui":
             refuse(source, f"{item.name} is no list of strings", member=member, got=str(codes.dtype))
         found.append(codes.astype(np.uint16).tobytes().decode("utf-16-le").strip())

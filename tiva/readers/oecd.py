@@ -19,6 +19,7 @@ from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 Parents = Literal["drop", "keep"]
+Missing = Literal["error", "zero"]
 
 STANDARD = {"P33": "DPABR", "NPS": "NPISH", "INV": "INVNT", "DIRP": "DPABR"}
 """Final-demand codes of older editions -> those of 2023 and 2025."""
@@ -98,6 +99,7 @@ def read(
     output: str = "published",
     edition: str | None = None,
     parents: Parents = "drop",
+    missing: Missing = "error",
 ) -> IcioTable:
     """Read an OECD ICIO csv.
 
@@ -118,6 +120,9 @@ def read(
     parents
         Extended tables hold CHN and MEX beside their parts with nothing in them: ``"drop"`` leaves them out (and
         refuses the file if they are not empty), ``"keep"`` takes them as one more part of the country.
+    missing
+        Empty cells and ``na`` in the table: ``"error"`` refuses them by place, ``"zero"`` takes them as 0 and notes
+        how many.
 
     Returns
     -------
@@ -135,13 +140,15 @@ def read(
     """
     if parents not in get_args(Parents):
         raise UnknownLabelError("parents option", parents, get_args(Parents))
+    if missing not in get_args(Missing):
+        raise UnknownLabelError("missing option", missing, get_args(Missing))
     name = choose_member(source, _candidates(source), year=year, member=member)
     year = checked_year(source, name, year_in_name(name), year, "its name")
     matrix = read_matrix(source, name, split=_industry_count)
     layout = _layout(source, matrix)
     labels = [split_label(matrix.columns[k]) for k in layout.industries]
     edition = _edition(source, matrix, labels, edition)
-    blocks = _blocks(source, matrix, layout, labels)
+    blocks = _blocks(source, matrix, layout, labels, missing)
     blocks = _without_parents(source, blocks, parents)
     provenance = Provenance(
         source="OECD ICIO",
@@ -266,11 +273,17 @@ def _digits(code: str) -> str:
     return match.group() if match else code
 
 
-def _blocks(source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tuple[str, str]]) -> Blocks:
-    require_no_empty(source, matrix, layout.rows, layout.industries + layout.final)
+def _blocks(
+    source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tuple[str, str]], missing: Missing
+) -> Blocks:
     notes = []
+    if missing == "error":
+        require_no_empty(source, matrix, layout.rows, layout.industries + layout.final)
     z = matrix.take(layout.rows, layout.industries)
     f = matrix.take(layout.rows, layout.final)
+    if missing == "zero" and (empty := int(np.isnan(z).sum() + np.isnan(f).sum())):
+        z, f = np.nan_to_num(z), np.nan_to_num(f)
+        notes.append(f"{empty} empty cells were taken as zero, as asked for with missing='zero'")
     output: FloatArray | None = None
     if layout.output_column is not None:
         output = matrix.take(layout.rows, [layout.output_column])[:, 0]
@@ -282,9 +295,9 @@ def _blocks(source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tu
     va = matrix.take([layout.value_added], layout.industries)[0]
     for what, values in (("value added", va), ("output", output)):
         if values is not None and np.isnan(values).any():
-            missing = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
+            lost = [matrix.columns[layout.industries[i]] for i in np.flatnonzero(np.isnan(values))]
             raise ReaderError(
-                explain(f"{matrix.name}: empty cells in {what}", got=listing(missing), do="get the file again"),
+                explain(f"{matrix.name}: empty cells in {what}", got=listing(lost), do="get the file again"),
                 path=source.path,
             )
     others = {}

@@ -26,7 +26,7 @@ MARK = COLOURS[2]
 GAP = 0.9
 """Free rows between two countries, for the name of the next."""
 
-CAPTION_WIDTH = 135
+CAPTION_WIDTH = 138
 """Characters of a line of the caption."""
 
 _INK = "#333333"
@@ -174,9 +174,11 @@ def _whiskers(axes: Axes, report: SizeReport, rows: Sequence[tuple[str, str]], p
 
 
 def _caption(report: SizeReport, drawn: bool) -> tuple[str, ...]:
-    kinds = [i.meaning for i in report.intervals if i.kind == "model interval"]
-    interval = (f"whiskers, model interval: {kinds[0]}",) if drawn else ("no intervals were computed",)
-    return (*interval, "in brackets: status of the export shares", *coverage_lines(report.exports))
+    said = dict.fromkeys(i.meaning for i in report.intervals if i.kind == "model interval")
+    intervals = (
+        [f"whiskers, model interval: {meaning}" for meaning in said] if drawn else ["no intervals were computed"]
+    )
+    return (*intervals, "in brackets: status of the export shares", *coverage_lines(report.exports))
 
 
 def _finish(figure: Figure, axes: Axes, title: str, caption: Sequence[str], *, own: bool) -> None:

@@ -226,12 +226,11 @@ def _intervals(report: SizeReport) -> Breakdown | None:
     ]
     count = range(len(rows))
     columns = [_column(name, "% of dva", [100 * get(k) for k in count], 1) for name, get in getters]
-    said = dict.fromkeys(f"{i.kind}: {i.meaning} ({', '.join(i.detail.split(', ')[:2])})" for i in report.intervals)
-    kinds: dict[str, str] = {}
-    for text in said:
-        kinds.setdefault(text.partition(":")[0], text)
+    said: dict[tuple[str, str], str] = {}
+    for i in report.intervals:
+        said.setdefault((i.kind, i.meaning), f"{i.kind}: {i.meaning} ({', '.join(i.detail.split(', ')[:2])})")
     title = "Share of bands in domestic value added in exports: what is known of it"
-    return _breakdown(report, title, ("exporter", "size", "kind"), rows, columns, *kinds.values())
+    return _breakdown(report, title, ("exporter", "size", "kind"), rows, columns, *said.values())
 
 
 def _coverage(report: SizeReport) -> Breakdown:
