@@ -133,7 +133,7 @@ def test_intervals_are_labelled(report: SizeReport) -> None:
     text = str(report)
     assert "not a confidence interval" in text
     for one in report.intervals:
-        assert (ASSUMED_SALES in one.meaning) is (one.kind != "margin Monte Carlo")
+        assert (SALES in one.meaning) is (one.kind != "margin Monte Carlo")
     assert "inner approximation" in text
     frame = report.interval_frame()
     assert len(frame) == len(report.intervals) == 14

@@ -260,24 +260,25 @@ def model_interval(
     left_out = f", {failed} draws left out that did not fit" if failed else ""
     return network.interval(
         "model interval",
-        _meaning(
-            banded,
-            network,
-            f"{level:.0%} of draws of cell noise fitted to all totals, margins exact",
-            _held_truth(sigma, known=True),
-            _held_truth(sigma, known=False),
-        ),
+        f"{level:.0%} of draws of cell noise fitted to all totals, margins exact; "
+        + _held_truth(banded, country, sigma),
         float(lower),
         float(upper),
         f"sigma {sigma:g}, {draws} draws, seed {seed}{left_out}",
     )
 
 
-def _held_truth(sigma: float, *, known: bool) -> str:
-    """Return what was found of the coverage of a model interval."""
+def _held_truth(banded: BandedTable, country: str, sigma: float) -> str:
+    """Return what is known of the coverage of a model interval, for its meaning."""
     if sigma != CELL_NOISE:
         return "how often it holds the truth was not counted for this noise"
-    return f"with industries as bands, {TESTED_LEVEL:.0%} intervals held the truth in {HELD_TRUTH[known]} of countries"
+    _, rows = country_rows(banded.source, banded.split.start, country)
+    sold = banded.totals.domestic_intermediate[banded.split.segment[rows]] > 0.0
+    split = (banded.shares.row_band[rows] >= 0) & sold
+    given = banded.shares.domestic_intermediate[rows][split]
+    known = banded.method == "two-market" and not np.isnan(given).any()
+    held = f"with industries as bands, {TESTED_LEVEL:.0%} intervals held the truth in {HELD_TRUTH[known]} of countries"
+    return held if known else f"sales to producers by band are not known: {held}, so the error is larger than shown"
 
 
 def identified_set(
@@ -339,14 +340,12 @@ def identified_set(
     )
 
 
-def _meaning(banded: BandedTable, network: _Network, what: str, with_sales: str = "", without: str = "") -> str:
+def _meaning(banded: BandedTable, network: _Network, what: str, with_sales: str = "") -> str:
     """Say what an interval is, and that it is too narrow where sales to producers by band are not known."""
-    sold = network.totals.domestic_intermediate[network.segment] > 0.0
-    split = (banded.shares.row_band[network.source] >= 0) & sold
-    known = banded.method == "two-market"
-    known &= not np.isnan(banded.shares.domestic_intermediate[network.source][split]).any()
-    more = (with_sales,) if known else (ASSUMED_SALES, without)
-    return "; ".join(part for part in (what, *more) if part)
+    split = banded.shares.row_band[network.source] >= 0
+    known = not np.isnan(banded.shares.domestic_intermediate[network.source][split]).any()
+    more = with_sales if known else ASSUMED_SALES
+    return f"{what}; {more}" if more else what
 
 
 @dataclass(frozen=True, slots=True, eq=False)
