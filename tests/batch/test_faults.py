@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 import tiva
-from tests.batch.conftest import contents
+from tests.batch.conftest import contents, small_table
 from tiva.batch import run_plan, writers
 from tiva.batch.execute import Outcome
 from tiva.batch.journal import JOURNAL_FILE
@@ -145,6 +145,7 @@ def test_a_killed_worker_ends_its_job_only(project: Path, undisturbed: dict[str,
 def test_a_job_that_takes_too_long_is_ended(project: Path) -> None:
     text = (project / "plan.toml").read_text(encoding="utf-8").replace("data/*.nc", "data/t2000.nc")
     (project / "plan.toml").write_text(text.replace('[[methods]]\nmethod = "kww"\n', ""), encoding="utf-8")
+    small_table(2000, countries=100, sectors=10).save(project / "data" / "t2000.nc")  # outlasts a look at the clock
     report = run_plan(project / "plan.toml", workers=1, timeout=1e-3, progress=False)
     assert [o.status for o in report.outcomes] == ["timed out"]
     assert "limit of 0.001 s" in report.summary()
