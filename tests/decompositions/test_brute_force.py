@@ -18,6 +18,7 @@ from tiva.decompositions import self_perimeter
 from tiva.decompositions.borin_mancini import source_terms
 from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
 from tiva.decompositions.extraction import extraction
+from tiva.decompositions.headline import by_exporter
 from tiva.decompositions.importer import importer, sectimp
 from tiva.decompositions.johnson_noguera import johnson_noguera
 from tiva.decompositions.kww import kww
@@ -48,6 +49,7 @@ def _sink(model: LeontiefModel, e: brute_force.Economy) -> Pair:
 
 def _world(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     ours = {"source": world_source(model).arrays["fva"], "sink": world_sink(model).arrays["fva"]}
+    ours = {name: by_exporter(model, values) for name, values in ours.items()}
     return ours, brute_force.world(e)
 
 
@@ -112,7 +114,7 @@ def _miroudot_ye(model: LeontiefModel, e: brute_force.Economy) -> Pair:
 
 def _miroudot_ye_world(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     exact = brute_force.world(e)["source"]
-    return world_perimeter(model).arrays, {"fdc1": exact}
+    return {"fdc1": by_exporter(model, world_perimeter(model).arrays["fdc1"])}, {"fdc1": exact}
 
 
 def _extraction(model: LeontiefModel, e: brute_force.Economy) -> Pair:

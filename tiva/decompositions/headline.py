@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from tiva.decompositions.carrier import EXPORTERS, Terms
+from tiva.decompositions.borin_mancini import contents
+from tiva.decompositions.carrier import ROWS, Terms
 from tiva.kernels.arrays import FloatArray
 from tiva.model.operators import Operators, own_country
 
@@ -25,7 +26,7 @@ def headline(model: Operators) -> Terms:
     Returns
     -------
     Terms
-        Axis exporter, arrays (G,) in the unit of the table: ``gexp dc dva vax davax ref ddc fc gvc gvcb gvcf``.
+        Axis row, arrays (R,) in the unit of the table: ``gexp dc dva vax davax ref ddc fc gvc gvcb gvcf``.
         Foreign content is not split into value added and double counting, which needs the blocks B_ss.
 
     Notes
@@ -37,25 +38,20 @@ def headline(model: Operators) -> Terms:
     ----------
     Borin and Mancini (2019), WPS 8804; Johnson and Noguera (2012), Journal of International Economics 86: 224-236.
     """
+    unit = contents(model)
     exports = model.exports.sum(axis=1)
-    content = content_by_origin(model, exports[:, None])[:, :, 0]
-    dc = np.diagonal(content).copy()
-    fc = content.sum(axis=0) - dc
-    coefficient = model.local_inverse_transpose(model.value_added)
     home = model.local_inverse(own_country(model, model.final_demand))
     absorbed = model.exports_final.sum(axis=1) + model.trade(home)
-    dva = by_exporter(model, coefficient * exports)
-    davax = by_exporter(model, coefficient * absorbed)
-    value_absorbed = model.value_added[:, None] * model.absorption
-    vax = by_exporter(model, value_absorbed.sum(axis=1) - own_country(model, value_absorbed))
-    ddc = dc - dva
+    ref = unit["dva"] * own_country(model, model.trade(model.absorption))
+    dc, dva, fc = unit["dc"] * exports, unit["dva"] * exports, unit["fc"] * exports
+    davax, ddc = unit["dva"] * absorbed, dc - dva
     arrays = {
-        "gexp": by_exporter(model, exports), "dc": dc, "dva": dva, "vax": vax, "davax": davax, "ref": dva - vax,
-        "ddc": ddc, "fc": fc, "gvc": fc + dc - davax, "gvcb": fc + ddc, "gvcf": dva - davax,
+        "gexp": exports, "dc": dc, "dva": dva, "vax": dva - ref, "davax": davax, "ref": ref, "ddc": ddc, "fc": fc,
+        "gvc": fc + dc - davax, "gvcb": fc + ddc, "gvcf": dva - davax,
     }  # fmt: skip
-    if model.other_inputs.any():
-        arrays["taxes_margins"] = by_exporter(model, model.apply_inverse_transpose(model.other_inputs) * exports)
-    return Terms(arrays, EXPORTERS)
+    if unit["taxes_margins"].any():
+        arrays["taxes_margins"] = unit["taxes_margins"] * exports
+    return Terms(arrays, ROWS)
 
 
 def content_by_origin(model: Operators, exports: FloatArray) -> FloatArray:

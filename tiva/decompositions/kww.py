@@ -51,7 +51,7 @@ def kww(model: Operators) -> Terms:
     third = by_exporter(model, v * model.apply_inverse(final) - unit["dc"] * final) - rdv_fin
     returned = unit["dc"] - unit["dva"]
     fc = by_exporter(model, unit["fc"] * exports)
-    corrected = sink_foreign_value_added(model)
+    corrected = by_exporter(model, sink_foreign_value_added(model))
     arrays = {
         "gexp": by_exporter(model, exports),
         "dva_fin": dva_fin,

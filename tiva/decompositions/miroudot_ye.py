@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tiva.decompositions.borin_mancini import contents, source_coefficients, with_taxes
-from tiva.decompositions.carrier import EXPORTERS, ROWS_BY_IMPORTER, Terms
-from tiva.decompositions.headline import by_exporter
+from tiva.decompositions.carrier import ROWS, ROWS_BY_IMPORTER, Terms
 from tiva.decompositions.world import world_source
 from tiva.kernels.arrays import FloatArray
 from tiva.model.operators import Operators
@@ -49,7 +48,7 @@ def world_perimeter(model: Operators) -> Terms:
     Returns
     -------
     Terms
-        Axis exporter: ``gexp dc dva ddc fc fdc1 fdc2``. There is no foreign value added in this perimeter: ``fdc1`` is
+        Axis row: ``gexp dc dva ddc fc fdc1 fdc2``. There is no foreign value added in this perimeter: ``fdc1`` is
         what the world perspective, source-based, of Borin and Mancini calls foreign value added, ``fdc2`` the rest.
 
     References
@@ -62,7 +61,7 @@ def world_perimeter(model: Operators) -> Terms:
     arrays = {
         "gexp": world["gexp"],
         "dc": world["dc"],
-        "dva": by_exporter(model, unit["dva"] * exports),
+        "dva": unit["dva"] * exports,
         "ddc": world["ddc"],
         "fc": world["fc"],
         "fdc1": world["fva"],
@@ -70,4 +69,4 @@ def world_perimeter(model: Operators) -> Terms:
     }
     if "taxes_margins" in world:
         arrays["taxes_margins"] = world["taxes_margins"]
-    return Terms(arrays, EXPORTERS, ("fdc1 is foreign value added in the world perspective, source-based",))
+    return Terms(arrays, ROWS, ("fdc1 is foreign value added in the world perspective, source-based",))

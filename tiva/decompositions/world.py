@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tiva.decompositions.borin_mancini import contents
-from tiva.decompositions.carrier import EXPORTERS, Terms
-from tiva.decompositions.headline import by_exporter, headline
+from tiva.decompositions.carrier import ROWS, Terms
+from tiva.decompositions.headline import headline
 from tiva.kernels.arrays import FloatArray
-from tiva.model.operators import Operators, block_columns, own_country
+from tiva.model.operators import Operators, own_country
 
 
 def world_source(model: Operators) -> Terms:
@@ -17,7 +17,7 @@ def world_source(model: Operators) -> Terms:
     Returns
     -------
     Terms
-        Axis exporter, arrays (G,): ``gexp dc dva vax ref ddc fc fva fdc``.
+        Axis row, arrays (R,), exact as sums by exporter: ``gexp dc dva vax ref ddc fc fva fdc``.
 
     Notes
     -----
@@ -28,9 +28,9 @@ def world_source(model: Operators) -> Terms:
     ----------
     Borin and Mancini (2019), WPS 8804, eq. 52.
     """
-    exports = block_columns(model, model.local_inverse(model.exports.sum(axis=1)))
     content = model.local_inverse_transpose(model.value_added)
-    return _with_foreign_value_added(model, content @ model.trade(exports))
+    imported = model.local_inverse_transpose(model.trade_transpose(content))
+    return _with_foreign_value_added(model, imported * model.exports.sum(axis=1))
 
 
 def world_sink(model: Operators) -> Terms:
@@ -39,7 +39,7 @@ def world_sink(model: Operators) -> Terms:
     Returns
     -------
     Terms
-        Axis exporter, arrays (G,): ``gexp dc dva vax ref ddc fc fva fdc``.
+        Axis row, arrays (R,), exact as sums by exporter: ``gexp dc dva vax ref ddc fc fva fdc``.
 
     References
     ----------
@@ -49,7 +49,7 @@ def world_sink(model: Operators) -> Terms:
 
 
 def sink_foreign_value_added(model: Operators) -> FloatArray:
-    """Return (G,): foreign value added in each country's exports, counted where it is foreign for the last time.
+    """Return (R,): foreign value added in each row's exports, counted where it is foreign for the last time.
 
     Notes
     -----
@@ -62,7 +62,7 @@ def sink_foreign_value_added(model: Operators) -> FloatArray:
     products = model.trade_products(np.stack([home, leaving], axis=1))
     absorbed = (model.exports_final + products[:, :, 0]).sum(axis=1)
     importers_own = (model.value_added_by_origin.T * products[:, :, 1]).sum(axis=1)
-    return by_exporter(model, contents(model)["fc"] * absorbed + importers_own)
+    return np.asarray(contents(model)["fc"] * absorbed + importers_own)
 
 
 def _with_foreign_value_added(model: Operators, fva: FloatArray) -> Terms:
@@ -71,4 +71,4 @@ def _with_foreign_value_added(model: Operators, fva: FloatArray) -> Terms:
     terms = {name: arrays[name] for name in names} | {"fva": fva, "fdc": arrays["fc"] - fva}
     if "taxes_margins" in arrays:
         terms["taxes_margins"] = arrays["taxes_margins"]
-    return Terms(terms, EXPORTERS)
+    return Terms(terms, ROWS)
