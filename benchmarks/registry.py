@@ -90,7 +90,7 @@ def _what_if(table: IcioTable) -> tuple[BandedModel, str, BandShares]:
 def _changed(case: tuple[BandedModel, str, BandShares]) -> object:
     model, country, shares = case
     changed = model.with_country_shares(country, shares)
-    return headline.headline(changed)
+    return borin_mancini.contents(changed)
 
 
 ROWS: tuple[Row, ...] = (
@@ -107,7 +107,7 @@ ROWS: tuple[Row, ...] = (
     Row("importer perspective by origin", _of_model(importer.importer, level="bilateral"), 1.3, 6.0),
     Row("own perimeter of every import product", _of_model(importer.sectimp), 1.8, 6.0),
     Row("bands (K = 4): BM source, sector-bilateral", _banded_source, 1.8, 8.0, _split),
-    Row("bands (K = 4): one country's what-if", _changed, 0.15, 8.0, _what_if),
+    Row("bands (K = 4): what-if, contents of all exports", _changed, 0.15, 8.0, _what_if),
     Row("Nagengast-Stehrer, first border", _of_model(nagengast_stehrer.first_border), 1.2, 5.0),
     Row("Nagengast-Stehrer, last border", _of_model(nagengast_stehrer.last_border), 1.2, 5.0),
     Row("output-based participation", _of_model(output_based.output_based), 1.2, 5.0),

@@ -42,7 +42,7 @@ def headline(model: Operators) -> Terms:
     exports = model.exports.sum(axis=1)
     home = model.local_inverse(own_country(model, model.final_demand))
     absorbed = model.exports_final.sum(axis=1) + model.trade(home)
-    ref = unit["dva"] * own_country(model, model.trade(model.absorption))
+    ref = unit["dva"] * model.trade_products(paired=[model.absorption])[:, :, 0].sum(axis=1)
     dc, dva, fc = unit["dc"] * exports, unit["dva"] * exports, unit["fc"] * exports
     davax, ddc = unit["dva"] * absorbed, dc - dva
     arrays = {

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,9 @@ FORMAT = "tiva-table"
 FORMAT_VERSION = 1
 _COMPRESSION: dict[str, Any] = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
 _CHUNK = 512
+
+_PIECE = 1 << 21
+"""Numbers summed up by one thread at a time (16 MiB)."""
 
 
 def to_xarray(table: IcioTable) -> xr.Dataset:
@@ -188,15 +193,18 @@ def load(path: str | Path) -> IcioTable:
 
 
 def _crc32(table: IcioTable) -> int:
-    """Check sum of labels and numbers against damage on disk, several times faster than the table's digest."""
+    """Check sum of labels and numbers against damage on disk, many times faster than the table's digest."""
     arrays = [table.intermediate, table.final_demand, table.value_added, table.output]
     for other in table.other_inputs.values():
         arrays += [other.intermediate] if other.final is None else [other.intermediate, other.final]
     labels = (table.areas, table.area_countries, table.sectors, table.final_demand_categories, [*table.other_inputs])
-    value = zlib.crc32(repr((labels, table.unit, table.currency, table.year)).encode())
+    pieces: list[Any] = [repr((labels, table.unit, table.currency, table.year)).encode()]
     for array in arrays:
-        value = zlib.crc32(np.ascontiguousarray(array).data, value)
-    return value
+        flat = np.ascontiguousarray(array).reshape(-1)
+        pieces += [flat[k : k + _PIECE].data for k in range(0, len(flat), _PIECE)]
+    with ThreadPoolExecutor() as pool:
+        sums = list(pool.map(zlib.crc32, pieces))
+    return zlib.crc32(np.array(sums, dtype="<u4").tobytes())
 
 
 def _cells(file: Any, name: str, path: Path) -> Any:
@@ -214,31 +222,37 @@ def _table(file: Any, path: Path) -> IcioTable:
     for name in labels["other_inputs"]:
         final = f"other_input_final:{name}"
         others[name] = OtherInput(
-            np.array(file[f"other_input:{name}"][...]),
-            np.array(file[final][...]) if final in file.variables else None,
+            _stored(file, f"other_input:{name}"),
+            _stored(file, final) if final in file.variables else None,
         )
-    split = {a: c for a, c in zip(labels["areas"], labels["area_countries"], strict=True) if a != c}
     year = int(file.attrs["year"])
+    cells, final = _cells(file, "intermediate", path), _cells(file, "final_demand", path)
     published = str(file.attrs["value_added_kind"]) == "published"
-    table = IcioTable.from_arrays(
-        _cells(file, "intermediate", path),
-        _cells(file, "final_demand", path),
-        countries=labels["areas"],
-        sectors=labels["sectors"],
-        final_demand_categories=labels["final_demand_categories"],
-        other_inputs=others,
-        split_countries=split,
-        year=None if year == -1 else year,
+    # As stored, without the checks and sums of from_arrays: the table was judged when it was built, and the check sum
+    # says that this is what was built.
+    return IcioTable(
+        intermediate=_frozen(cells),
+        final_demand=_frozen(final),
+        value_added=_stored(file, "value_added"),
+        output=_stored(file, "output"),
+        areas=tuple(labels["areas"]),
+        area_countries=tuple(labels["area_countries"]),
+        countries=tuple(dict.fromkeys(labels["area_countries"])),
+        sectors=tuple(labels["sectors"]),
+        final_demand_categories=tuple(labels["final_demand_categories"]),
+        other_inputs=MappingProxyType(others),
+        value_added_kind="published" if published else "residual",
         unit=str(file.attrs["unit"]),
         currency=str(file.attrs["currency"]),
+        year=None if year == -1 else year,
         provenance=Provenance.from_dict(json.loads(file.attrs["provenance"])),
     )
-    # Given as stored: recomputing would differ in the last bit, and the table was judged when it was built.
-    return table.replace(
-        output=_stored(file, "output"),
-        value_added=_stored(file, "value_added"),
-        value_added_kind="published" if published else "residual",
-    )
+
+
+def _frozen(values: Any) -> Any:
+    if values.flags.writeable:
+        values.setflags(write=False)
+    return values
 
 
 def _stored(file: Any, name: str) -> Any:
