@@ -59,6 +59,10 @@ class _File:
             return np.asarray(dataset[variable].values, dtype=np.float64)
 
 
+EVERY_SIZE = "total"
+"""Label in dimension ``size`` of results that are not split by firm size, beside results that are."""
+
+
 def _open(path: Path, form: str) -> xr.Dataset:
     import xarray as xr
 
@@ -94,6 +98,7 @@ def open_results(
         Level of the results, where the folder holds several.
     method
         Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``).
+        Results that are not split by firm size stand at ``size="total"`` beside those that are.
 
     Returns
     -------
@@ -201,6 +206,8 @@ def _assemble(files: Sequence[_File]) -> xr.Dataset:
         d: _union([f.described["dims"].get(d, []) for f in files])
         for d in _union([list(f.described["dims"]) for f in files])
     }
+    if "size" in inner and any("size" not in f.described["dims"] for f in files):
+        inner["size"] = [*inner["size"], EVERY_SIZE]
     variables: dict[str, Any] = {}
     for name in _union([list(f.described["variables"]) for f in files]):
         having = [f for f in files if name in f.described["variables"]]
@@ -273,8 +280,11 @@ def _as_positions(key: Any, size: int) -> Any:
 def _aligned(file: _File, variable: str, inner: Mapping[str, list[str]]) -> FloatArray:
     """Return a file's variable on the united labels, missing where the file has none."""
     values = file.values(variable)
-    own = file.described["variables"][variable]["dims"]
-    if list(own) == list(inner) and all(file.described["dims"][d] == inner[d] for d in own):
+    own = list(file.described["variables"][variable]["dims"])
+    known = dict(file.described["dims"])
+    if "size" in inner and "size" not in own:
+        own, values, known = [*own, "size"], values[..., None], {**known, "size": [EVERY_SIZE]}
+    if list(own) == list(inner) and all(known[d] == inner[d] for d in own):
         return values
     missing = [d for d in inner if d not in own]
     if missing:
@@ -286,5 +296,5 @@ def _aligned(file: _File, variable: str, inner: Mapping[str, list[str]]) -> Floa
     order = [d for d in inner if d in own]
     values = values.transpose([list(own).index(d) for d in order])
     out = np.full([len(v) for v in inner.values()], np.nan)
-    out[np.ix_(*(np.array([inner[d].index(x) for x in file.described["dims"][d]]) for d in order))] = values
+    out[np.ix_(*(np.array([inner[d].index(x) for x in known[d]]) for d in order))] = values
     return out
