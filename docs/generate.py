@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tiva.terms import guide, methods, terms
@@ -53,5 +54,39 @@ def page() -> str:
     )
 
 
+SHOWN = (
+    "headline countries", "BM source, sector-bilateral", "BM sink", "KWW", "WWZ sixteen", "BMT tripartite",
+    "own perimeter of every sector-bilateral flow", "own perimeter of every pair", "bands (K = 4): BM source",
+    "bands (K = 4): what-if",
+)  # fmt: skip
+"""Rows of the benchmarks that the README shows."""
+
+BEGIN, END = "<!-- speed: python docs/generate.py -->", "<!-- end -->"
+
+
+def speed() -> str:
+    """Return the benchmark ratios of the README as Markdown, from what was measured last."""
+    record = json.loads((HERE.parent / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    rows: dict[str, dict[str, str]] = {}
+    for row in record["parts"]["decompositions"]["rows"]:
+        name = next((text for text in SHOWN if row["what"].startswith(text)), None)
+        if name is not None:
+            cell = f"{row['time_ratio']:.2f}, {row['peak_matrices']:.1f} n×n"
+            rows.setdefault(row["what"], {})[f"{row['table']}, n = {row['n']:,}"] = cell
+    tables = list(dict.fromkeys(table for cells in rows.values() for table in cells))
+    return _table(
+        ["for all exporters at once", *tables],
+        [[what, *(cells.get(table, "") for table in tables)] for what, cells in rows.items()],
+    )
+
+
+def with_speed(readme: str) -> str:
+    """Return the README with the table of ratios renewed."""
+    before, rest = readme.split(BEGIN)
+    return f"{before}{BEGIN}\n\n{speed()}\n\n{END}{rest.split(END)[1]}"
+
+
 if __name__ == "__main__":
     (HERE / "methods.md").write_text(page(), encoding="utf-8")
+    path = HERE.parent / "README.md"
+    path.write_text(with_speed(path.read_text(encoding="utf-8")), encoding="utf-8")
