@@ -138,7 +138,7 @@ def test_a_column_that_no_row_has(capsys: pytest.CaptureFixture[str], tmp_path: 
         ("--perspective exporter --perimeter sectbil", "do not go together.*supported combinations"),
         ("--method kww --level bilateral", "do not go together.*method=kww perimeter=country level=country"),
         ("--perspective self --detail", "do not go together.*got: .*perspective=self level=country detail"),
-        ("--origin WLD --perspective world", "known for the exporter perspective.*method=bm perspective=exporter"),
+        ("--origin WLD --perspective importer", "not known for these options.*method=bm perspective=exporter"),
         ("--origin WLD --approach sink --term fdc", "options of origins do not go together.*supported combinations"),
         ("--term fva", "--term belongs to --origin and --absorber"),
         ("--satellite-variable EMP", "needs a file"),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from tiva._version import __version__
 from tiva.decompositions.origin import Members, OriginCube, rows_by
+from tiva.decompositions.self_perimeter import NOT_ADDITIVE
 from tiva.errors import GroupError, MissingExtraError, UnknownLabelError, UsageError, explain
 from tiva.router import Groups, as_model, select_labels
 
@@ -166,7 +167,8 @@ class Origins:
             "term": cube.term,
             "flow": cube.flow,
             "approach": cube.approach if once else "",
-            "additive": "true",
+            "perimeter": cube.perimeter,
+            "additive": "false" if cube.perimeter in {"sectexp", "sectbil"} else "true",
             "reference": _REFERENCE,
             "table": table.title,
             "table_sha256": table.checksum,
@@ -185,6 +187,7 @@ def origins(
     by: Sequence[str] | str = ("origin", "exporter"),
     flow: str = "exports",
     approach: str = "source",
+    perimeter: str = "country",
     origin: Choice = None,
     origin_sector: Choice = None,
     origin_size: Choice = None,
@@ -215,6 +218,10 @@ def origins(
         country and sector that complete the good (its use at home included) and there is no importer.
     approach
         ``"source"`` or ``"sink"``.
+    perimeter
+        Whose border counts for ``va dva fva vax ref ddc fdc``: ``"country"`` that of the exporter; ``"sectexp"`` and
+        ``"sectbil"`` that of each flow itself, so that ``va`` of an origin is what its GDP loses without the flow
+        (not additive over flows); ``"world"`` all borders. The last three with the source approach.
     origin, origin_sector, origin_size
         Where value added is made.
     exporter, sector, size, importer
@@ -265,7 +272,10 @@ def origins(
         term=term,
         approach=approach,
         flow=flow,
+        perimeter=perimeter,
     )
+    if perimeter in {"sectexp", "sectbil"}:
+        notes.append(NOT_ADDITIVE)
     return Origins(cube, tuple(dict.fromkeys(notes)))
 
 

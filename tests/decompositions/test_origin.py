@@ -8,9 +8,11 @@ from hypothesis import given, settings
 
 import tiva
 from tests import brute_force
+from tests.decompositions.test_perimeters import TABLES, Exact
 from tests.tables import Oddities, odd_tables, random_table
 from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError
-from tiva.selection import DIMS
+from tiva.model.leontief import LeontiefModel
+from tiva.selection import DIMS, origins
 from tiva.table.icio_table import IcioTable
 
 ROUNDING = 1e-10
@@ -214,3 +216,64 @@ def test_refused_selections() -> None:
     with pytest.raises(UsageError, match="too large"):
         tiva.origins(table, by=FULL).to_xarray(max_bytes=1000)
     assert set(FULL) < set(DIMS)
+
+
+class TestPerimeters:
+    """Own perimeters and the world's borders, by origin: against extraction and explicit inverses."""
+
+    ROUNDING = 1e-10
+    """Relative to gross exports: linear solves."""
+
+    def test_value_added_of_a_flow_is_what_each_origin_loses_without_it(self) -> None:
+        table = TABLES["random"]
+        exact = Exact(table)
+        cube = origins(table, "va", by=("origin", "exporter", "sector", "importer"), perimeter="sectbil").to_xarray()
+        whole = origins(table, "va", by=("origin", "exporter", "sector"), perimeter="sectexp").to_xarray()
+        scale = float(LeontiefModel(table).exports.sum())
+        for s, exporter in enumerate(table.countries):
+            foreign = [r for r in range(exact.countries) if r != s]
+            for n, sector in enumerate(table.sectors):
+                if table.output[s * exact.sectors + n] == 0:
+                    continue
+                lost = exact.loss(exact.row(s, n), foreign)
+                got = whole.sel(exporter=exporter, sector=sector)
+                np.testing.assert_allclose(got, lost, atol=self.ROUNDING * scale)
+                for r in foreign:
+                    lost = exact.loss(exact.row(s, n), [r])
+                    got = cube.sel(exporter=exporter, sector=sector, importer=table.countries[r])
+                    np.testing.assert_allclose(got, lost, atol=self.ROUNDING * scale)
+
+    @pytest.mark.parametrize("perimeter", ["sectexp", "sectbil"])
+    def test_terms_of_an_own_perimeter_are_those_of_the_decomposition(self, perimeter: str) -> None:
+        table = TABLES["example"]
+        level = "sector" if perimeter == "sectexp" else "sector-bilateral"
+        result = tiva.decompose(table, perspective="self", perimeter=perimeter, level=level)
+        for term in ("dc", "dva", "vax", "ref", "ddc", "fc", "fva", "fdc"):
+            got = origins(table, term, by=list(map(str, result[term].dims)), perimeter=perimeter).to_xarray()
+            np.testing.assert_allclose(
+                got.transpose(*result[term].dims), result[term], atol=self.ROUNDING * float(result["gexp"].sum())
+            )
+
+    def test_world_perspective_by_origin(self) -> None:
+        table = TABLES["example"]
+        exact = Exact(table)
+        n, blocks = exact.n, exact.block
+        local = np.zeros((n, n))
+        abroad = exact.a.copy()
+        for b in blocks:
+            local[b, b] = np.linalg.inv(np.eye(exact.sectors) - exact.a[b, b])
+            abroad[b, b] = 0.0
+        second = local @ abroad @ local
+        exports = LeontiefModel(table).exports.sum(axis=1)
+        expected = np.array([[(exact.v[t] @ second[t, s]) @ exports[s] for s in blocks] for t in blocks])
+        got = origins(table, "fva", perimeter="world").to_xarray()
+        np.testing.assert_allclose(got, expected, atol=self.ROUNDING * exports.sum())
+        world = tiva.decompose(table, perspective="world", approach="source")
+        np.testing.assert_allclose(got.sum("origin"), world["fva"], atol=self.ROUNDING * exports.sum())
+        again = origins(table, "fdc", perimeter="world").to_xarray().sum("origin")
+        np.testing.assert_allclose(again, world["fdc"], atol=self.ROUNDING * exports.sum())
+
+    @pytest.mark.parametrize("options", [{"approach": "sink", "perimeter": "sectexp"}, {"perimeter": "bilateral"}])
+    def test_other_perimeters_are_refused(self, options: dict[str, str]) -> None:
+        with pytest.raises(UnsupportedCombinationError, match="perimeter=sectexp"):
+            origins(TABLES["example"], "va", **options)  # type: ignore[arg-type]

@@ -186,7 +186,8 @@ def decompose(
     row = find_method(
         method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail
     )
-    _check_ends(ends, row.describe() if (row.method, row.perspective) != ("bm", "exporter") or detail else None)
+    traced = row.method == "bm" and row.perimeter in {"country", "sectexp", "sectbil", "world"} and not detail
+    _check_ends(ends, None if traced and row.perspective != "importer" else row.describe())
     with progress("reading the table ...", common):
         plain = read_table(table, reading)
         primary = _satellite(countries, plain)
@@ -225,9 +226,9 @@ def _check_ends(ends: Ends, other: str | None) -> None:
     elif other is not None:
         raise UsageError(
             explain(
-                "origin and absorber are known for the exporter perspective",
+                "origin and absorber are not known for these options",
                 got=other,
-                expected="method=bm perspective=exporter approach=source|sink, without detail",
+                expected="method=bm perspective=exporter|self|world perimeter=country|sectexp|sectbil, without detail",
                 do="for imports by origin: --perspective importer --level bilateral",
             )
         )

@@ -26,6 +26,7 @@ def origins(
     by: Annotated[list[str] | None, _LABELS] = None,
     flow: str = "exports",
     approach: str = "source",
+    perimeter: str = "country",
     origin: Annotated[list[str] | None, _LABELS] = None,
     origin_sector: Annotated[list[str] | None, _LABELS] = None,
     exporter: Annotated[list[str] | None, _LABELS] = None,
@@ -55,6 +56,8 @@ def origins(
         exports, or final_demand: value added in final goods by the country and sector that complete them.
     approach
         source: value added where it first crosses the exporter's border; sink: where it last does.
+    perimeter
+        Whose border counts: country, sectexp or sectbil (the flow's own), or world.
     origin
         Label or group (MEX, EU27, WLD-USA), separated by commas, or the option several times.
     origin_sector
@@ -100,5 +103,5 @@ def origins(
     labels = {name: separated(words, known) for name, words in given.items() if words}
     kept = tuple(word.strip() for words in by or ["origin,exporter"] for word in words.split(","))
     with progress(f"tracing value added in {source.title} ...", common):
-        result = select(source, term, by=kept, flow=flow, approach=approach, **labels)
+        result = select(source, term, by=kept, flow=flow, approach=approach, perimeter=perimeter, **labels)
     write_origins(result, out, chosen, rows, common)

@@ -28,8 +28,13 @@ abroad and at home."""
 BLOCK_VALUES = 2**24
 """Values in one block: 128 MiB."""
 
+Perimeter = Literal["country", "sectexp", "sectbil", "world"]
+"""Flows whose border counts: all exports of the country, of the exporting sector, of the sector to the importer; or the
+borders of all countries (source approach: foreign value added where it crosses its second border)."""
+
 _SINK: tuple[str, ...] = ("va", "dva", "fva", "vax", "ref")
 _ANY: tuple[str, ...] = ("content", "dc", "fc")
+_OWN: tuple[str, ...] = ("sectexp", "sectbil")
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,15 @@ class OriginCube:
         Cells over the blocks of the model.
     products
         Cells over the sectors of the model: the sector of the final good that is absorbed.
+    perimeter
+        Flows whose border counts, see :data:`Perimeter`; other than ``"country"`` with the source approach only.
 
     Notes
     -----
     Source: F_sr^l = Y_sr 1(l = r) + A_sr (BY)_rl. Sink: D_sr^l = F_sr^l - A_sr B_rs B_ss^-1 L_ss (sum_j F_sj^l).
-    Contents: V_t B_ts (content), V_s L_ss (dva), V_t B_ts B_ss^-1 L_ss (va); sink V_t B_ts.
+    Contents: V_t B_ts (content), V_s L_ss (dva), V_t B_ts B_ss^-1 L_ss (va); sink V_t B_ts. Own perimeters of flows:
+    V_t B_ts / (1 + f), f the diagonal of sum_j A_sj B_js (sectexp) or of A_sr B_rs (sectbil). World:
+    V_t L_tt A_ts L_ss.
 
     References
     ----------
@@ -104,9 +113,11 @@ class OriginCube:
         term: str = "content",
         approach: str = "source",
         flow: str = "exports",
+        perimeter: str = "country",
     ) -> None:
-        _check(term, approach, flow)
+        _check(term, approach, flow, perimeter)
         self.model, self.term, self.approach, self.flow = model, term, approach, flow
+        self.perimeter = perimeter
         self.origins, self.exporters, self.importers = origins, exporters, importers
         self.absorbers, self.products = absorbers, products
 
@@ -145,6 +156,10 @@ class OriginCube:
         weights = np.zeros((len(cells), len(model.output)))
         for cell, rows in enumerate(cells):
             weights[cell, rows] = model.value_added[rows]
+        if self.perimeter in _OWN and self.term not in _ANY:
+            return self._own_contents(weights)
+        if self.perimeter == "world" and self.term in {"va", "fva", "fdc"}:
+            return self._world_contents(weights)
         if self.approach == "source" and self.term in {"dva", "vax", "ref"}:
             return model.local_inverse_transpose(weights)
         whole = model.apply_inverse_transpose(weights)
@@ -161,6 +176,36 @@ class OriginCube:
             return np.asarray(whole - own)
         again = own - model.local_inverse_transpose(weights)
         return again if self.term == "ddc" else np.asarray(whole - model.undo_feedback(whole) - again)
+
+    def _own_contents(self, weights: FloatArray) -> FloatArray:
+        """Contents before they are shrunk to the flow's own perimeter, which is done on the flows."""
+        whole = self.model.apply_inverse_transpose(weights)
+        if self.term == "va":
+            return whole
+        own = apply_blocks_transpose(self.model.inverse_diagonal_blocks, self.model.offsets, weights)
+        return own if self.term in {"dva", "vax", "ref", "ddc"} else np.asarray(whole - own)
+
+    def _world_contents(self, weights: FloatArray) -> FloatArray:
+        """Foreign value added where it crosses its second border, with what is the exporter's own or the rest."""
+        model = self.model
+        local = model.local_inverse_transpose(weights)
+        second = model.local_inverse_transpose(model.trade_transpose(local))
+        if self.term == "fva":
+            return second
+        if self.term == "va":
+            return np.asarray(local + second)
+        own = apply_blocks_transpose(model.inverse_diagonal_blocks, model.offsets, weights)
+        return np.asarray(model.apply_inverse_transpose(weights) - own - second)
+
+    @cached_property
+    def _shrink(self) -> FloatArray:
+        """Shape (R, G): part of a content that counts once in the flow's own perimeter, or again."""
+        model = self.model
+        if self.perimeter == "sectexp":
+            once = np.repeat(1.0 / (1.0 + model.feedback_diagonal)[:, None], len(model.countries), axis=1)
+        else:
+            once = 1.0 / (1.0 + model.pair_feedback_diagonal)
+        return 1.0 - once if self.term in {"ddc", "fdc"} else once
 
     def blocks(self, values: int = BLOCK_VALUES) -> Iterator[tuple[tuple[slice, ...], FloatArray]]:
         """Yield the cube in blocks that cover it once.
@@ -219,6 +264,8 @@ class OriginCube:
                     yield cells, product, (demand @ takes)[:, None, :]
                     continue
                 flows = self._deliveries(absorbed, inside, takes)
+                if self.perimeter in _OWN and self.term not in _ANY:
+                    flows = flows * self._shrink[:, :, None]
                 yield cells, product, np.stack([flows[:, m].sum(axis=1) for m in self.importers.positions], axis=1)
 
     def _deliveries(self, absorbed: FloatArray, inside: BoolArray, takes: FloatArray) -> FloatArray:
@@ -252,18 +299,20 @@ def _through_exporters(model: Operators, right: FloatArray) -> list[FloatArray]:
     return list(out)
 
 
-def _check(term: str, approach: str, flow: str) -> None:
+def _check(term: str, approach: str, flow: str, perimeter: str) -> None:
     supported = [
+        f"flow=exports term={'|'.join(get_args(Content))} approach=source perimeter=sectexp|sectbil|world",
         f"flow=exports term={'|'.join(get_args(Content))} approach=source",
         f"flow=exports term={'|'.join(_SINK)} approach=sink",
         "flow=final_demand term=content",
     ]
-    known = approach in {"source", "sink"} and term in get_args(Content)
-    if flow == "exports" and known and (approach == "source" or term in (*_SINK, *_ANY)):
+    known = approach in {"source", "sink"} and term in get_args(Content) and perimeter in get_args(Perimeter)
+    fitting = approach == "source" or (perimeter == "country" and term in (*_SINK, *_ANY))
+    if flow == "exports" and known and fitting:
         return
-    if flow == "final_demand" and term == "content":
+    if flow == "final_demand" and term == "content" and perimeter == "country":
         return
-    got = f"flow={flow} term={term} approach={approach}"
+    got = f"flow={flow} term={term} approach={approach} perimeter={perimeter}"
     raise UnsupportedCombinationError("these options of origins do not go together", got=got, supported=supported)
 
 
