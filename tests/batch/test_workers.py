@@ -48,8 +48,8 @@ def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: 
     assert report.exit_code == 0
     assert sorted(o.id for o in report.outcomes) == sorted(o.id for o in quiet.outcomes)
     assert contents(project / "out") == contents(project / "quiet")
-    # Whether a worker was idle early enough to be given a share is a matter of timing; what it must not change is above.
-    assert all(isinstance(given, set) for given in taken)
+    # Whether a worker is idle early enough to be given a share is a matter of timing: only what it is given is certain.
+    assert set().union(*taken) <= {o.id for o in report.outcomes}
 
 
 def test_sharing_is_worth_it_only_when_it_saves_more_than_another_start() -> None:
