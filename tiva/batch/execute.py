@@ -114,16 +114,31 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
 
 
 def load_libraries() -> None:
-    """Import what jobs need, so that a worker's start is not counted as time of its first job.
+    """Import what jobs need and load the compiled kernels, so that a start is not counted as time of a first job.
 
     What is missing is left to the jobs, which say so.
     """
     with contextlib.suppress(ImportError):
-        import scipy.linalg  # noqa: F401
-        import xarray as xr  # noqa: F401
-
+        import pyarrow.parquet  # noqa: F401
+    with contextlib.suppress(ImportError):
         import tiva.batch.scenarios
-        import tiva.router  # noqa: F401
+        from tiva.batch.threads import limited
+
+        with limited(1), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _rehearse()
+
+
+def _rehearse() -> None:
+    """Decompose a table of two countries with one sector each."""
+    import numpy as np
+
+    from tiva.router import decompose
+    from tiva.table.icio_table import IcioTable
+
+    flows, final = np.full((2, 2), 1.0), np.full((2, 2), 2.0)
+    table = IcioTable.from_arrays(flows, final, countries=["A", "B"], sectors=["s"], year=2000)
+    decompose(table, method="bm", level="sector-bilateral")
 
 
 def run_group(

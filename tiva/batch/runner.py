@@ -20,7 +20,7 @@ from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.lock import locked
 from tiva.batch.plan import Plan, read_plan
 from tiva.batch.progress import Callback, Progress
-from tiva.batch.workers import Event, run_local
+from tiva.batch.workers import Event, prepare, run_local
 from tiva.errors import OutputError, UsageError, explain
 
 WORK_FOLDER = ".work"
@@ -191,6 +191,8 @@ def run_plan(
     if out is not None:
         plan = replace(plan, output=Path(out).resolve())
     settings = _settings(plan, workers, memory, timeout, scheduler)
+    if settings.scheduler == "processes" and not dry_run:
+        prepare()
     groups = expand(plan)
     if dry_run:
         return _dry(plan, groups, settings, resume=resume)
