@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -14,9 +13,10 @@ import numpy as np
 import tiva
 from tiva.batch.jobs import Input, SatelliteSource, TableSource, digest
 from tiva.batch.specs import ScenarioSpec
-from tiva.errors import BackendFallbackWarning, ChecksumError, UnknownLabelError, UsageError, explain
+from tiva.errors import ChecksumError, UnknownLabelError, UsageError, explain
 from tiva.model.device import DeviceModel
 from tiva.model.leontief import LeontiefModel
+from tiva.router import warn_split_on_numpy
 from tiva.table.icio_table import IcioTable, OtherInput
 
 if TYPE_CHECKING:
@@ -142,11 +142,7 @@ def _resolved(groups: Mapping[str, tuple[str, ...]], table: IcioTable) -> dict[s
 
 def _split(table: IcioTable, source: TableSource, groups: dict[str, tuple[str, ...]] | None) -> Operators:
     if source.backend:
-        warnings.warn(
-            explain("tables split by firm size are computed by NumPy", got=f"backend {source.backend!r}"),
-            BackendFallbackWarning,
-            stacklevel=2,
-        )
+        warn_split_on_numpy(source.backend)
     margins = source.margins
     if margins is None:
         raise UsageError(explain(f"{source.name} has no margins to split with"))
