@@ -89,7 +89,7 @@ def test_bad_options_are_named(
 
 
 def test_model_has_its_own_satellite_and_groups(example: IcioTable) -> None:
-    with pytest.raises(UsageError, match="a model has its satellite and groups already"):
+    with pytest.raises(UsageError, match="a model has its satellite, groups and backend already"):
         tiva.decompose(LeontiefModel(example), groups={"N": ["USA", "MEX"]})
     with pytest.raises(UsageError, match="needs a table or a model"):
         tiva.decompose("table.csv")  # type: ignore[arg-type]
