@@ -75,7 +75,7 @@ class MethodSpec:
         """Method with the options that tell it from its siblings: ``bm-exporter-source``."""
         if self.name:
             return "-".join(p for p in (self.name, self.satellite) if p)
-        narrow = self.perspective in {"self", "importer"}
+        narrow = self.perspective in {"self", "importer"} or (not self.perspective and self.perimeter != "country")
         parts = [self.method, self.perspective, self.approach, self.perimeter if narrow else None]
         parts += ["detail" if self.detail else None, self.satellite]
         return "-".join(p for p in parts if p)
