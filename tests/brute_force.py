@@ -29,12 +29,13 @@ SIXTEEN = (
 
 @dataclass
 class Economy:
-    """Z (n, n), Y (n, G), value added or a satellite (n,) and the rows of each block."""
+    """Z (n, n), Y (n, G), value added or a satellite (n,), rows of each block and of each sector's own perimeter."""
 
     flows: Array
     final: Array
     primary: Array
     blocks: list[Rows]
+    cells: list[Rows] | None = None
 
     def __post_init__(self) -> None:
         self.n, self.g = self.final.shape
@@ -120,7 +121,9 @@ def economy(
         final[:, names.index(label[country])] += table.final_demand_by_absorber[:, column]
     primary = table.value_added if satellite is None else satellite
     blocks = [np.flatnonzero(of_row[order] == g) for g in range(len(names))]
-    return Economy(table.intermediate[np.ix_(order, order)], final[order], primary[order], blocks)
+    sector = np.tile(np.arange(len(table.sectors)), len(table.areas))[order]
+    cells = [rows[sector[rows] == i] for rows in blocks for i in range(len(table.sectors))]
+    return Economy(table.intermediate[np.ix_(order, order)], final[order], primary[order], blocks, cells)
 
 
 def gross_exports(e: Economy) -> Array:
@@ -240,13 +243,20 @@ def perimeter(e: Economy, rows: Rows, partners: Sequence[int]) -> Terms:
 SELF = ("gexp", "dc", "dva", "vax", "ref", "ddc", "fc", "fva", "fdc")
 
 
-def sectexp(e: Economy) -> Terms:
-    """Every sector's exports as a perimeter of their own: (n,)."""
-    out = {name: np.zeros(e.n) for name in SELF}
+def sectors_of(e: Economy) -> Iterator[tuple[int, Rows]]:
+    """Blocks, and the rows that one sector of theirs consists of: every row by itself if nothing else is known."""
     for s in range(e.g):
-        for row in e.blocks[s]:
-            for name, value in perimeter(e, np.array([row]), e.others(s)).items():
-                out[name][row] = value[0]
+        for rows in e.cells if e.cells is not None else [np.array([row]) for row in range(e.n)]:
+            if len(rows) and rows[0] in e.blocks[s]:
+                yield s, rows
+
+
+def sectexp(e: Economy) -> Terms:
+    """Every sector's exports, of all its rows together, as a perimeter of their own: (n,)."""
+    out = {name: np.zeros(e.n) for name in SELF}
+    for s, rows in sectors_of(e):
+        for name, value in perimeter(e, rows, e.others(s)).items():
+            out[name][rows] = value
     return out
 
 
@@ -260,12 +270,12 @@ def bilateral(e: Economy) -> Terms:
 
 
 def sectbil(e: Economy) -> Terms:
-    """Every flow of a sector to a partner as a perimeter of its own: (n, G)."""
+    """Every flow of a sector, of all its rows together, to a partner as a perimeter of its own: (n, G)."""
     out = e.empty(*SELF)
-    for s, r in e.pairs():
-        for row in e.blocks[s]:
-            for name, value in perimeter(e, np.array([row]), [r]).items():
-                out[name][row, r] = value[0]
+    for s, rows in sectors_of(e):
+        for r in e.others(s):
+            for name, value in perimeter(e, rows, [r]).items():
+                out[name][rows, r] = value
     return out
 
 
