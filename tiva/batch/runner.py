@@ -314,7 +314,7 @@ class _Run:
                 with contextlib.closing(self._events(todo)) as events:
                     for kind, value in events:
                         if kind == "begin":
-                            self.journal.add("begin", {"id": value})
+                            self.journal.add("begin", {"id": value}, sync=False)
                         else:
                             shown.ended(self._take(value))
                 path = self._write_manifest(None)
