@@ -297,6 +297,21 @@ def importer(e: Economy) -> Terms:
     return out
 
 
+def importer_by_product(e: Economy, sectors: int) -> Terms:
+    """All imports as the perimeter, by product: ``va`` (G importers, N, G origins), ``dc`` and ``gimp`` (G, N)."""
+    out = {"va": np.zeros((e.g, sectors, e.g)), "dc": np.zeros((e.g, sectors)), "gimp": np.zeros((e.g, sectors))}
+    flows = gross_exports(e)
+    for r in range(e.g):
+        modified = e.inverse(e.without(e.outside(r), e.blocks[r]))
+        for i in range(sectors):
+            demand = np.array([flows[row, r] if row % sectors == i else 0.0 for row in range(e.n)])
+            value, content = e.v * (modified @ demand), e.v * (e.b @ demand)
+            out["va"][r, i] = [value[rows].sum() for rows in e.blocks]
+            out["dc"][r, i] = (content - value).sum()
+            out["gimp"][r, i] = demand.sum()
+    return out
+
+
 def sectimp(e: Economy, sectors: int) -> Terms:
     """Importer perspective, imports of one product: ``va`` (G origins, N, G), ``gimp`` and ``dc`` (N, G)."""
     out = {"va": np.zeros((e.g, sectors, e.g)), "dc": np.zeros((sectors, e.g)), "gimp": np.zeros((sectors, e.g))}

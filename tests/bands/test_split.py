@@ -331,9 +331,13 @@ def test_every_decomposition_takes_bands(row: Method) -> None:
             if found.attrs["units"] != banded.unit:
                 continue
             found = found.sum("size")
-        values = found.values.reshape(expected[code].shape)
+        theirs = expected[code].values
+        if row.perspective == "importer" and "sector" in found.dims:
+            products = [theirs[:, k::2] for k in range(2)]
+            theirs = products[0] + products[1]
+        values = found.values.reshape(theirs.shape)
         unit = largest if got[code].attrs["units"] == banded.unit else 1.0
-        assert np.allclose(values, expected[code].values, rtol=0, atol=1e-10 * unit, equal_nan=True), code
+        assert np.allclose(values, theirs, rtol=0, atol=1e-10 * unit, equal_nan=True), code
         compared += 1
     assert compared > len(row.terms) / 2
 

@@ -101,6 +101,14 @@ def _importer(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     return {"va": by_origin["va"].T, "va_total": total["va"], "dc": total["dcimp"], "gimp": total["gimp"]}, exact
 
 
+def _importer_by_product(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.importer_by_product(e, len(model.sectors))
+    ours = importer(model, level="sector-bilateral").arrays
+    by_sector = importer(model, level="sector").arrays
+    np.testing.assert_allclose(by_sector["va"], ours["va"].sum(axis=2))
+    return {"va": ours["va"], "dc": by_sector["dcimp"], "gimp": by_sector["gimp"]}, exact
+
+
 def _sectimp(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     exact = brute_force.sectimp(e, len(model.sectors))
     value = sectimp(model, level="sector-bilateral").arrays["va"]
@@ -156,6 +164,7 @@ METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
     "bilateral": _bilateral,
     "sectbil": _sectbil,
     "importer": _importer,
+    "importer by product": _importer_by_product,
     "sectimp": _sectimp,
     "miroudot-ye": _miroudot_ye,
     "miroudot-ye world": _miroudot_ye_world,
@@ -210,7 +219,7 @@ def test_a_satellite_takes_the_place_of_value_added(
     assert_equal(method(LeontiefModel(table, satellite=jobs), brute_force.economy(table, satellite=jobs)))
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "sectimp"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in {"sectimp", "importer by product"}])
 def test_bands_of_firm_size_are_rows_like_any_other(method: str) -> None:
     table = random_table(24, 4, 3, Oddities(negative_inventories=2))
     banded = split_by_size(table, random_shares(table, 3, seed=2))
