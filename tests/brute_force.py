@@ -393,6 +393,24 @@ def miroudot_ye(e: Economy) -> Terms:
     return out
 
 
+def miroudot_ye_own(e: Economy, rows: Rows, partners: Sequence[int]) -> Terms:
+    """Miroudot-Ye with the deliveries of some rows of one block to some partners as perimeter: (len(rows),) each."""
+    s = next(t for t in range(e.g) if rows[0] in e.blocks[t])
+    columns = np.concatenate([e.blocks[r] for r in partners])
+    outside = e.without(rows, columns)
+    once = e.inverse(outside)
+    again = once @ (e.a - outside) @ e.b
+    flow = e.final[np.ix_(rows, np.array(partners))].sum(axis=1) + e.a[np.ix_(rows, columns)] @ e.x[columns]
+    home, away = e.blocks[s], e.outside(s)
+    return {
+        "gexp": flow,
+        "dva": e.v[home] @ once[np.ix_(home, rows)] * flow,
+        "ddc": e.v[home] @ again[np.ix_(home, rows)] * flow,
+        "fva": e.v[away] @ once[np.ix_(away, rows)] * flow,
+        "fdc": e.v[away] @ again[np.ix_(away, rows)] * flow,
+    }
+
+
 def extraction(e: Economy, rows: Rows, partners: Sequence[int]) -> Array:
     """Value added lost in every block when some rows stop delivering to some partners: (G,)."""
     columns = np.concatenate([e.blocks[r] for r in partners])
@@ -403,15 +421,16 @@ def extraction(e: Economy, rows: Rows, partners: Sequence[int]) -> Array:
 
 
 def vertical_specialisation(e: Economy) -> Terms:
-    """Hummels-Ishii-Yi: VS, VS1 and what of it comes home, (G,) each."""
-    out = {name: np.zeros(e.g) for name in ("vs", "vs1", "vs1_star")}
-    for s in range(e.g):
+    """Hummels-Ishii-Yi by row and partner, (n, G): VS of a flow; VS1 of a row in the partner's exports, and home."""
+    out = e.empty("vs", "vs_foreign", "vs1", "vs1_star", "vs1_star_final")
+    for s, r in e.pairs():
+        rows = e.blocks[s]
         imported = sum(e.content(range(e.g), t, e.b) @ e.aa(t, s) for t in e.others(s))
-        out["vs"][s] = imported @ e.ll(s) @ e.exports(s)
-        for r in e.others(s):
-            via = e.vv(s) @ e.bb(s, r)
-            out["vs1"][s] += via @ e.exports(r)
-            out["vs1_star"][s] += via @ e.export(r, s)
+        out["vs"][rows, r] = (imported @ e.ll(s)) * e.export(s, r)
+        out["vs_foreign"][rows, r] = e.content(e.others(s), s, e.b) * e.export(s, r)
+        out["vs1"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.exports(r))
+        out["vs1_star"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.export(r, s))
+        out["vs1_star_final"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.yy(r, s))
     return out
 
 
