@@ -49,7 +49,7 @@ def extraction(model: Operators, *, level: str = "country") -> Terms:
     ----------
     Los, Timmer and de Vries (2016), American Economic Review 106(7): 1958-1966.
     """
-    notes = (NOTE,)
+    notes: tuple[str, ...] = (NOTE,)
     if model.bands:
         notes = (NOTE, BY_SIZE if level.startswith("sector") else SHARED_BY_SIZE)
     if level == "country":

@@ -176,6 +176,8 @@ def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors
+    if dim == "final_demand":
+        return model.table.final_demand_categories
     if dim in {"size", "origin_size"}:
         return model.bands
     msg = explain(f"no labels for dimension {dim!r}")
@@ -186,7 +188,7 @@ def _variable_attributes(name: str, method: Method, model: Operators, axes: tupl
     row = term(name, method.method)
     per_gross = f"{model.unit} per {model.table.unit}" if model.carries_satellite else "1"
     gross_unit = model.unit if "origin" in axes else model.table.unit
-    units = {"flow": model.unit, "gross flow": gross_unit}.get(row.unit, per_gross)
+    units = {"flow": model.unit, "gross flow": gross_unit, "fraction": "1"}.get(row.unit, per_gross)
     return {
         "long_name": row.name,
         "units": units,
