@@ -111,6 +111,7 @@ def test_published_value_added_closes_with_its_taxes(row: Method) -> None:
         if not row.partition:
             continue
         assert float(np.abs(result["taxes_margins"]).max()) > 0
+        assert "hold less taxes_margins" in result.attrs["notes"]
         assert result.attrs["identity_residual"] <= IDENTITY
         for approach_detail in [True] if row.detail_terms else []:
             detailed = tiva.decompose(table, row.method, level=level, detail=approach_detail, **options(row))

@@ -20,7 +20,7 @@ def result(example: IcioTable) -> xr.Dataset:
 
 
 def test_results_have_the_accessor(result: xr.Dataset) -> None:
-    assert result.tiva.tidy().shape == (17 * 15 * 17, 3 + len(result.data_vars))
+    assert result.tiva.tidy().shape == (17 * 15 * 16, 3 + len(result.data_vars))
     assert result.tiva.metadata()["attributes"]["method"] == "bm"
     assert "MEX" in str(result.tiva.breakdown("MEX", rows=3))
 

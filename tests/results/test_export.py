@@ -47,6 +47,20 @@ def _same(frame: pd.DataFrame, expected: pd.DataFrame, rtol: float = 0.0) -> Non
             assert list(frame[column]) == list(expected[column])
 
 
+def test_no_country_exports_to_itself_in_long_forms(example: IcioTable) -> None:
+    chosen = tiva.decompose(example, level="bilateral", exporter=["MEX"], importer=["MEX", "USA"])
+    frame = chosen.tiva.tidy()
+    assert frame["importer"].tolist() == ["USA"]
+    assert frame["gexp"].mean() == float(chosen["gexp"].sel(importer="USA").item())
+    assert "a country does not export to itself" in chosen.attrs["notes"]
+    assert "export to itself" not in tiva.decompose(example, level="sector").attrs["notes"]
+    # What a country absorbs or sells at home is there.
+    oecd = tiva.decompose(example, "oecd", level="bilateral").tiva.tidy()
+    home = oecd[oecd["exporter"] == oecd["importer"]]
+    assert len(home) == len(example.countries)
+    assert (home["DOM"] > 0).all()
+
+
 def test_tidy_has_a_column_per_dimension_then_per_term(result: xr.Dataset) -> None:
     _same(export.tidy(result), _expected(result))
 

@@ -205,7 +205,8 @@ def read_dataset(path: str | Path) -> xr.Dataset:
 def tidy(dataset: xr.Dataset) -> pd.DataFrame:
     """Return a long frame: the dimensions as columns in the order of the dataset, then one column a term.
 
-    A term that does not have all dimensions is repeated along those it lacks; :func:`metadata` names them.
+    A term that does not have all dimensions is repeated along those it lacks; :func:`metadata` names them. A country
+    does not export to itself: its pairs with itself, zero in the dataset, are left out, for they would count in means.
     """
     import pandas as pd
 
@@ -214,6 +215,9 @@ def tidy(dataset: xr.Dataset) -> pd.DataFrame:
         return pd.DataFrame({str(name): [variable.item()] for name, variable in dataset.data_vars.items()})
     frame = dataset.to_dataframe(dim_order=list(dims)).reset_index()
     terms = list(dataset.data_vars)
+    if {"exporter", "importer"} <= set(dims):
+        nothing = (frame[terms].isna() | (frame[terms] == 0)).all(axis=1)
+        frame = frame[~nothing | (frame["exporter"] != frame["importer"])].reset_index(drop=True)
     return frame[[column for column in frame.columns if column not in terms] + terms]
 
 

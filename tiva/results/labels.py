@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
 
+TAXES_APART = (
+    "value added is as published: the content of a gross flow is value added and taxes_margins together, so formulas "
+    "that relate terms to gross flows hold less taxes_margins (gvc = gexp - davax - taxes_margins)"
+)
+NO_EXPORT_HOME = (
+    "a country does not export to itself: its pairs with itself are zero in arrays, not observations; where nothing "
+    "else is in them they are left out of long forms (tidy frames, csv, parquet, xlsx, dta, json)"
+)
+
 _LEVEL_AXES: dict[str, tuple[str, ...]] = {
     "country": ("exporter",),
     "sector": ("exporter", "sector", "size"),
@@ -67,7 +76,9 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         ratio = np.divide(flow, base, out=np.full_like(flow, np.nan), where=base != 0)
         variables[name] = (dims, ratio, _variable_attributes(name, method, model, terms.axes))
     attributes = _dataset_attributes(model, terms, method, level, residual)
-    return xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
+    dataset = xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
+    taxes = [TAXES_APART] if "taxes_margins" in variables else []
+    return with_notes(dataset, [*taxes, *([NO_EXPORT_HOME] if {"exporter", "importer"} <= set(dims) else [])])
 
 
 def _in_catalogue_order(arrays: dict[str, FloatArray], method: Method, *, detail: bool) -> list[str]:
