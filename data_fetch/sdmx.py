@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
 import time
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
@@ -30,6 +31,8 @@ from tiva.files import replacing
 
 TIMEOUT = 120.0
 """Seconds that a service may take to answer; large slices take a minute."""
+
+_IDENTITY = re.compile(r"(?:([A-Za-z][\w.-]*):)?([A-Za-z][\w@$-]*)(?:\(([\w.+*-]+)\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +62,7 @@ class Flow:
     measure, area, activity, size
         Names of the dimensions that hold these; ``size`` may be empty.
     status
-        ``"seen"`` in working queries of others, or ``"unverified"``.
+        ``"seen"`` in working queries of others, ``"unverified"``, or ``"given"`` by the caller.
     """
 
     name: str
@@ -91,21 +94,49 @@ def flows() -> Mapping[str, Flow]:
     return MappingProxyType(found)
 
 
-def flow(name: str, endpoint: str | None = None) -> Flow:
-    """Return a flow by name, at another entry point where one is given (a mirror).
+def flow(name: str, endpoint: str | None = None, identity: str | None = None) -> Flow:
+    """Return a flow by name, at another entry point or under another identification where one is given.
+
+    Parameters
+    ----------
+    name
+        One of :func:`flows`.
+    endpoint
+        Entry point of a mirror.
+    identity
+        ``"AGENCY:FLOW(VERSION)"``, of which agency and version may be left out (the agency of the flow, its newest
+        version). The order of the key is then asked from the service.
 
     Raises
     ------
     UnknownLabelError
         No such flow.
+    UsageError
+        An identification of another form.
     """
     known = flows()
     if name not in known:
         raise UnknownLabelError("SDMX flow", name, tuple(known))
     found = known[name]
-    if endpoint is None:
+    if endpoint is not None:
+        found = replace(found, provider=replace(found.provider, endpoint=endpoint))
+    if identity is None:
         return found
-    return replace(found, provider=replace(found.provider, endpoint=endpoint))
+    match = _IDENTITY.fullmatch(identity.strip())
+    if match is None:
+        raise UsageError(
+            explain("not the identification of an SDMX flow", got=repr(identity), expected='"AGENCY:FLOW(VERSION)"')
+        )
+    agency, code, version = match.groups()
+    return replace(
+        found,
+        agency=agency or found.agency,
+        flow=code,
+        version=version or "latest",
+        structure=code.partition("@")[0],
+        dimensions=(),
+        status="given",
+    )
 
 
 @dataclass(frozen=True, slots=True)
