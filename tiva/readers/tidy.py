@@ -54,8 +54,9 @@ def write_tidy(table: IcioTable, path: str | Path) -> Path:
     """Write a table with one line a cell; nothing of it is lost but its provenance (of which the rounding is kept).
 
     ``block`` says what a line is: ``rounding`` (row_sector: amount or share; where that of the source is known),
-    ``output`` (row: country-sector), ``part_of`` (1 where the row's area is part of the column's country), ``intermediate``, ``final_demand`` (column: absorber and category), ``value_added``
-    (row_sector: published or residual; column: country-sector), ``other_input`` and ``other_input_final``
+    ``output`` (row: country-sector), ``part_of`` (1 where the row's area is part of the column's country),
+    ``intermediate``, ``final_demand`` (column: absorber and category), ``value_added`` (row_sector: published or
+    residual; column: country-sector), ``other_input`` and ``other_input_final``
     (row_sector: name of the row). Zeros are written.
 
     Parameters
