@@ -46,7 +46,10 @@ VALUE_ADDED: tuple[str, ...] = ("Other net taxes on production", "Compensation o
 UNITS: Mapping[str, tuple[str, str]] = {"M.EUR": ("million EUR", "EUR"), "Mill USD": ("million USD", "USD")}
 """Unit in the file -> unit and currency of the table; others are kept as they are."""
 
-EXIOBASE_LICENCE = "CC BY-SA 4.0"
+EXIOBASE_LICENCE = (
+    "up to release 3.8: CC BY-SA 4.0; from 3.9 on: non-commercial (CC BY-NC-SA 4.0 with further terms), "
+    "see LICENSE.txt of the release"
+)
 EXIOBASE_CITATION = "Stadler et al. (2018), EXIOBASE 3, Journal of Industrial Ecology 22: 502-515"
 
 
@@ -312,15 +315,36 @@ def _factor_rows(source: Source, member: str, wanted: list[Pair]) -> dict[str, F
     return rows
 
 
-def row_of_cells(source: Source, member: str, line: int, label: str, cells: list[str], width: int) -> FloatArray:
-    """Return the numbers of one row of text, ``width`` of them; others are refused by line and label."""
-    try:
-        values = np.array([float(cell) for cell in cells])
-    except ValueError as error:
-        refuse(source, f"row {label!r}: text in a cell", member=member, line=line, got=str(error)[:80])
-    if len(values) != width or not np.isfinite(values).all():
-        got = f"{len(values)} cells, {int((~np.isfinite(values)).sum())} of them not finite"
-        refuse(source, f"row {label!r}", member=member, line=line, got=got, expected=f"{width} finite numbers")
+def row_of_cells(
+    source: Source, member: str, line: int, label: str, cells: list[str], width: int, *, blank: bool = False
+) -> FloatArray:
+    """Return the numbers of one row of text, ``width`` of them; others are refused by line, label and column.
+
+    With ``blank``, empty cells are missing values (NaN).
+    """
+    if len(cells) != width:
+        refuse(
+            source,
+            f"row {label!r}",
+            member=member,
+            line=line,
+            got=f"{len(cells)} cells",
+            expected=f"{width} finite numbers",
+        )
+    values = np.full(width, np.nan)
+    for at, cell in enumerate(cells):
+        if blank and not cell.strip():
+            continue
+        try:
+            values[at] = float(cell)
+        except ValueError:
+            what = "text in a cell" if cell.strip() else "an empty cell"
+        else:
+            if np.isfinite(values[at]):
+                continue
+            what = "a cell that is not a finite number"
+        got = f"{cell[:40]!r} in column {at + 2}"
+        refuse(source, f"row {label!r}: {what}", member=member, line=line, got=got, expected="a finite number")
     return values
 
 
