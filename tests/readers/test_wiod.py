@@ -128,7 +128,13 @@ def test_truncated_workbook_and_containers(tmp_path: Path) -> None:
 LONG_CASES = {
     "several years": (lambda t: t + "1999,AUS,1,AtB,AUS,AtB,21\n", r"holds several years\n  got: 1999, 2000"),
     "twice": (lambda t: t + "2000,AUS,1,AtB,AUS,AtB,21\n", r"a flow stands twice\n  got: AUS AtB -> AUS AtB"),
-    "text": (lambda t: t.replace(",21\n", ",many\n", 1), "cannot be read as the long csv"),
+    "text": (
+        lambda t: t.replace(",21\n", ",many\n", 1),
+        r"line 2: not a line(.|\n)*'many' in column 'value'",
+    ),
+    "no year": (lambda t: t.replace("2000,AUS", ",AUS", 1), r"line 2: not a line(.|\n)*got: '' in column 'year'"),
+    "no label": (lambda t: t.replace("2000,AUS", "2000,", 1), r"line 2: not a line(.|\n)*got: no row_country"),
+    "short": (lambda t: t.replace(",21\n", "\n", 1), r"line 2: not a line(.|\n)*got: 6 cells instead of 7"),
     "empty": (lambda t: t.replace(",21\n", ",\n", 1), "a flow is not a number"),
     "half": (lambda t: "\n".join(t.split("\n")[:30]) + "\n", "row and column labels differ"),
 }

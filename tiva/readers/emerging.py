@@ -40,7 +40,7 @@ NAMES: dict[str, tuple[str, ...]] = {
 """What is read -> names of the data set in the editions."""
 
 FINAL_DEMAND = ("household", "government", "capital")
-"""Final demand of all editions, used where the file has no list of its own."""
+"""Final demand of all editions, used for that with detailed electricity, which has no list of its own."""
 
 OUTPUT_TOLERANCE = 0.01
 """Row sums against published output, of the world total: a wrong orientation is off by far more, rounding by less."""
@@ -235,21 +235,23 @@ def _check_output(source: Source, member: str, output: FloatArray, flows: FloatA
 def _labels(
     source: Source, member: str, file: Any, what: str, found: dict[str, Any], given: Sequence[str] | None
 ) -> list[str]:
-    """Return the labels of the file, else those given; final demand is the same in all editions."""
+    """Return the labels of the file, else those given."""
     name = next((name for name in NAMES[what] if name in found), None)
     if name is not None:
         return _strings(source, member, file, found[name])
-    if given is None and what == "final":
+    if given is None and what == "final" and "MRIO_Z_E" in found:
         return list(FINAL_DEMAND)
     if given is None:
-        option = {"countries": "country_labels", "sectors": "sector_labels"}[what]
+        option = {"countries": "country_labels", "sectors": "sector_labels"}.get(what)
         refuse(
             source,
             f"the file has no list of {what}",
             member=member,
             got=listing(found, 12),
             expected=" or ".join(NAMES[what]),
-            do=f"pass {option}=[...] in the order of the file, from the workbook that comes with it",
+            do=f"pass {option}=[...] in the order of the file, from the workbook that comes with it"
+            if option
+            else None,
         )
     return [str(label) for label in given]
 
