@@ -97,6 +97,20 @@ def test_bad_sheets_are_named(case: str, tmp_path: Path) -> None:
         tiva.read(rewritten(OLD, tmp_path / "x.xlsx", **changes))
 
 
+@pytest.mark.parametrize("name", [OLD, "WIOT2014_Nov16_ROW.as.xlsx", "ADB-MRIO62-2022_synthetic.xlsx"])
+@pytest.mark.parametrize("value", ["#REF!", "#DIV/0!"])
+def test_error_values_of_a_spreadsheet_are_not_zeros(name: str, value: str, tmp_path: Path) -> None:
+    """The parser gives them out as empty cells, and empty cells are zero in these layouts."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(fixture(name))
+    sheet = next(s for s in book.worksheets if s.max_row > 10)
+    sheet["F9"] = value
+    book.save(tmp_path / name)
+    book.close()
+    with pytest.raises(ReaderError, match=f"cell F9(.|\n)*{value}"):
+        tiva.read(tmp_path / name)
+
+
 def test_year_of_name_content_and_call_must_agree(tmp_path: Path) -> None:
     with pytest.raises(ReaderError, match=r"not of the year asked for\n  got: 2011, according to its title"):
         tiva.read(fixture(OLD), year=2009)

@@ -243,15 +243,14 @@ def _labels(
         return list(FINAL_DEMAND)
     if given is None:
         option = {"countries": "country_labels", "sectors": "sector_labels"}.get(what)
+        way_out = f"pass {option}=[...] in the order of the file, from the workbook that comes with it"
         refuse(
             source,
             f"the file has no list of {what}",
             member=member,
             got=listing(found, 12),
             expected=" or ".join(NAMES[what]),
-            do=f"pass {option}=[...] in the order of the file, from the workbook that comes with it"
-            if option
-            else None,
+            do=way_out if option else None,
         )
     return [str(label) for label in given]
 

@@ -40,6 +40,9 @@ from tiva.table.provenance import Provenance
 TAX_ROW = "Taxes less subsidies on products"
 """How the row of taxes less subsidies on products begins; it is no value added."""
 
+EXPORTS = "Exports"
+"""How the category begins that is empty in a table of all regions."""
+
 VALUE_ADDED: tuple[str, ...] = ("Other net taxes on production", "Compensation of employees", "Operating surplus")
 """How the rows of value added begin; each of the three must be there."""
 
@@ -196,7 +199,19 @@ class _System:
         at = positions(self.source, axis.pairs, rows, what="rows against those of the flows", member=member)
         categories = tuple(dict.fromkeys(c for _, c in columns))
         wanted = [(a, c) for a in axis.areas for c in categories]
-        return categories, values[np.ix_(at, positions(self.source, wanted, columns, what="columns", member=member))]
+        demand = values[np.ix_(at, positions(self.source, wanted, columns, what="columns", member=member))]
+        empty = np.array([c.startswith(EXPORTS) for _, c in wanted])
+        if demand[:, empty].any():
+            row, column = (int(k) for k in np.argwhere((demand != 0) & empty)[0])
+            refuse(
+                self.source,
+                "exports beside the flows to each region",
+                member=member,
+                got=f"{demand[row, column]:.6g} from {' '.join(axis.pairs[row])} in {' '.join(wanted[column])}",
+                expected="zero: what a region sells abroad stands in the columns of the buyers",
+                do="compare the file with its publisher's: columns may be shifted",
+            )
+        return categories, demand
 
     def _vector(self, part: str) -> tuple[list[Pair], list[str]]:
         """Return labels and last field of a text with one line a country-sector."""

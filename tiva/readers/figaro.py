@@ -213,10 +213,9 @@ def _table(
     published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
     absent = [code for code in VALUE_ADDED if code not in accounts]
     if absent:
-        notes.append(
-            f"rows {', '.join(f'{ACCOUNTS}_{code}' for code in absent)} are not in the file: columns could not be checked "
-            "against row sums; the file may be cut off or edited"
-        )
+        lost = ", ".join(f"{ACCOUNTS}_{code}" for code in absent)
+        unchecked = "columns could not be checked against row sums; the file may be cut off or edited"
+        notes.append(f"rows {lost} are not in the file: {unchecked}")
     else:
         z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
         below = values[np.ix_(np.array(list(accounts.values()), dtype=np.int64), user_at)]
