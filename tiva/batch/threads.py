@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+BLAS_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+THREAD_VARIABLES = (*BLAS_VARIABLES, "NUMBA_NUM_THREADS")
 
 
 @contextlib.contextmanager
@@ -52,10 +53,10 @@ def limited_blas(threads: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def environment(threads: int) -> Iterator[None]:
+def environment(threads: int, variables: Sequence[str] = THREAD_VARIABLES) -> Iterator[None]:
     """Set the environment of processes that are started inside the block."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(dict.fromkeys(variables, str(threads)))
     try:
         yield
     finally:

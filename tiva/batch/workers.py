@@ -1,4 +1,8 @@
-"""Processes on this machine that run groups of jobs; any of them may die, hang or fill the memory."""
+"""Processes on this machine that run groups of jobs; any of them may die, hang or fill the memory.
+
+On Linux they are forked from one process that has imported the libraries and loaded the compiled kernels, and has no
+threads: a worker starts in milliseconds. Elsewhere each one is started anew.
+"""
 
 from __future__ import annotations
 
@@ -14,19 +18,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
 from tiva.batch.jobs import Group, Job
-from tiva.batch.threads import environment
+from tiva.batch.threads import BLAS_VARIABLES, environment
 
 POLL_SECONDS = 0.5
 """Longest wait before time limits are looked at again."""
 
 LEAST_SHARED = 2
 """Fewest jobs that a worker gives to another one; below, reading the table again does not pay."""
+
+_FORKED = sys.platform == "linux"
+"""Whether workers are forked from one process that has loaded the libraries."""
 
 Event = tuple[str, Any]
 """``("begin", job id)`` or ``("end", Outcome)``."""
@@ -36,7 +43,7 @@ Event = tuple[str, Any]
 class _Worker:
     """A process with the group that it works on."""
 
-    process: SpawnProcess
+    process: BaseProcess
     pipe: Connection
     group: Group | None = None
     current: str | None = None
@@ -60,6 +67,33 @@ class _Worker:
             return 0.0
         rest = self.seconds[1:]
         return self.untouched // 2 * sum(rest) / len(rest) - self.seconds[0]
+
+
+def prepare() -> None:
+    """Begin to import what workers need, beside what this process does meanwhile.
+
+    The process that workers are forked from lives on until this one ends, so that a second run need not start it again.
+    """
+    if _FORKED:
+        from multiprocessing import forkserver
+
+        # One thread of BLAS: a process that is forked must not have others. Workers set the number that they use.
+        with environment(1, BLAS_VARIABLES), _interrupts_ignored():
+            forkserver.set_forkserver_preload(["tiva.batch.preloaded"])
+            forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Let processes that are started inside the block ignore Ctrl-C, which is for this process to answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def run_local(
@@ -142,10 +176,12 @@ def _ask_to_share(alive: list[_Worker], memory: int) -> None:
 
 
 def _start(work: Path, threads: int) -> _Worker:
-    context = multiprocessing.get_context("spawn")
+    prepare()
+    context = multiprocessing.get_context("forkserver" if _FORKED else "spawn")
     ours, theirs = context.Pipe()
     with environment(threads):
-        process = context.Process(target=_serve, args=(theirs, str(work), threads, os.getpid()), daemon=True)
+        arguments = (theirs, str(work), threads, os.getpid(), dict(os.environ))
+        process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         process.start()
     theirs.close()
     return _Worker(process, ours)
@@ -239,9 +275,11 @@ def _stop(worker: _Worker) -> None:
     worker.process.join(10)
 
 
-def _serve(pipe: Connection, work: str, threads: int, parent: int) -> None:
+def _serve(pipe: Connection, work: str, threads: int, parent: int, variables: dict[str, str]) -> None:
     """Body of a worker: take groups until the pipe closes, then end at once: all that counts has been sent."""
-    _die_with(parent)
+    _die_with(None if _FORKED else parent)
+    os.environ.clear()
+    os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         load_libraries()
@@ -273,14 +311,14 @@ def _unshared(group: Group, pipe: Connection) -> Iterator[Job]:
         yield left.popleft()
 
 
-def _die_with(parent: int) -> None:
+def _die_with(parent: int | None) -> None:
     """End this process when the run that started it ends, even by kill -9."""
     if sys.platform == "linux":
         import ctypes
 
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-    if os.getppid() != parent:
+    if parent is not None and os.getppid() != parent:
         os._exit(1)
     guardian = multiprocessing.parent_process()
     if guardian is not None:
