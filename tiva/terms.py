@@ -140,6 +140,12 @@ def terms() -> tuple[Term, ...]:
 
 
 @cache
+def decomposition_terms() -> tuple[str, ...]:
+    """Return the codes of every term that a decomposition may have, each once, in the order of the catalogue."""
+    return tuple(dict.fromkeys(row["code"] for row in _rows("terms.csv")))
+
+
+@cache
 def methods() -> tuple[Method, ...]:
     """Return every supported combination."""
     return tuple(_method(row) for row in _rows("methods.csv"))

@@ -330,7 +330,7 @@ def _job(
     parts += [source.scenario_name if source.scenario_name != BASELINE else None]
     parts += [source.margins_name if source.margins_name != NO_MARGINS else None]
     if method is not None:
-        parts += [method.label, method.level, _selection(method)]
+        parts += [method.label, method.level]
     elif cube is not None:
         parts += [cube.name]
     satellite = satellites[method.satellite] if method is not None and method.satellite else None
@@ -344,14 +344,6 @@ def _job(
     }
     key = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
     return Job("_".join(p for p in parts if p), key, source, method, cube, form, satellite)
-
-
-def _selection(method: MethodSpec) -> str | None:
-    """Return a short digest of the labels that were chosen, so that two choices are two files."""
-    chosen = [method.exporter, method.importer, method.sector]
-    if not any(chosen):
-        return None
-    return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:8]
 
 
 def _described(source: TableSource) -> dict[str, Any]:

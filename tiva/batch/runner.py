@@ -8,7 +8,7 @@ import shutil
 import textwrap
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,10 @@ from tiva.batch.progress import Callback, Progress
 from tiva.batch.specs import Plan
 from tiva.batch.stopping import stoppable
 from tiva.batch.workers import Event, prepare, run_local
-from tiva.errors import UsageError, explain, listing
+from tiva.errors import BackendFallbackWarning, UsageError, explain, listing
+
+MAX_SHOWN = 8
+"""Different warnings that a summary shows; the manifest has all."""
 
 EXIT_FAILED_JOBS = 1
 """Exit code of a run in which a job failed."""
@@ -92,17 +95,31 @@ def _summary(report: BatchReport) -> str:
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     lines = [f"{len(report.outcomes)} jobs: {', '.join(parts)} in {report.seconds:.1f} s"]
-    warned = sum(1 for o in report.outcomes if o.warnings)
-    if warned:
-        lines.append(f"{warned} jobs with warnings; see {manifest.MANIFEST_FILE}")
+    warned = _alike((text, o.id) for o in report.outcomes for text in o.warnings)
+    lines.extend(f"  warning ({_who(jobs)}): {textwrap.shorten(said, 300)}" for said, jobs in warned[:MAX_SHOWN])
+    if len(warned) > MAX_SHOWN:
+        lines.append(f"  {len(warned) - MAX_SHOWN} more warnings; see {manifest.MANIFEST_FILE}")
     residuals = [o.identity_residual for o in report.outcomes if o.identity_residual is not None]
     if residuals:
         lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
     if report.removed:
         lines.append(f"removed, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")
-    lines.extend(f"  {o.status}: {o.id}: {textwrap.shorten(o.message, 300)}" for o in report.failed)
+    failed = _alike((f"{o.status}: {textwrap.shorten(o.message, 300)}", o.id) for o in report.failed)
+    lines.extend(f"  {said} ({_who(jobs)})" for said, jobs in failed)
     return "\n".join(lines)
+
+
+def _alike(said: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Return each text once with the jobs that it is about; what another library computed comes first."""
+    jobs: dict[str, list[str]] = {}
+    for text, job in said:
+        jobs.setdefault(text, []).append(job)
+    return sorted(jobs.items(), key=lambda item: not item[0].startswith(BackendFallbackWarning.__name__))
+
+
+def _who(jobs: Sequence[str]) -> str:
+    return jobs[0] if len(jobs) == 1 else f"{len(jobs)} jobs, {listing(jobs, limit=2)}"
 
 
 def _dry_summary(report: BatchReport) -> str:
@@ -282,6 +299,7 @@ class _Run:
 
     def __init__(self, plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> None:
         self.plan, self.groups, self.settings = plan, groups, settings
+        self.begin = time.monotonic()
         events = read_events(plan.output)
         self.kept = _kept(plan, groups) if resume else {}
         self.layout = _same_threads(_layout(groups, settings), events if self.kept else [])
@@ -299,7 +317,6 @@ class _Run:
         shutil.rmtree(self.plan.output / outputs.WORK_FOLDER, ignore_errors=True)
 
     def run(self, progress: bool | Callback) -> BatchReport:
-        begin = time.monotonic()
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
         try:
             self.journal.add("run", facts)
@@ -320,7 +337,7 @@ class _Run:
         ordered = tuple(self.outcomes[i] for i in self.jobs if i in self.outcomes)
         return BatchReport(
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
-            time.monotonic() - begin, False, self.groups, path, self.removed,
+            time.monotonic() - self.begin, False, self.groups, path, self.removed,
         )  # fmt: skip
 
     def _work_off(self, progress: bool | Callback) -> None:
@@ -398,6 +415,7 @@ class _Run:
             "memory_bytes": self.settings.memory,
             "timeout_seconds": self.settings.timeout,
             "process": os.getpid(),
+            "seconds": round(time.monotonic() - self.begin, 3),
         }
         final = status or (manifest.COMPLETE if whole else manifest.INCOMPLETE)
         return manifest.write(self.plan.output, manifest.build(self.plan, self.groups, self.outcomes, final, run))
