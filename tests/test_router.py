@@ -8,7 +8,7 @@ import pytest
 import tiva
 from tests.decompositions.test_borin_mancini import _with_taxes
 from tests.model.test_leontief import split
-from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError
+from tiva.errors import BackendFallbackWarning, GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 from tiva.terms import LEVELS, methods
@@ -89,7 +89,7 @@ def test_bad_options_are_named(
 
 
 def test_model_has_its_own_satellite_and_groups(example: IcioTable) -> None:
-    with pytest.raises(UsageError, match="a model has its satellite and groups already"):
+    with pytest.raises(UsageError, match="a model has its satellite, groups and backend already"):
         tiva.decompose(LeontiefModel(example), groups={"N": ["USA", "MEX"]})
     with pytest.raises(UsageError, match="needs a table or a model"):
         tiva.decompose("table.csv")  # type: ignore[arg-type]
@@ -153,3 +153,16 @@ def test_every_catalogue_row_runs_and_its_terms_are_catalogued(example: IcioTabl
             result = tiva.decompose(model, row.method, level=level, **options)
             assert set(row.terms) <= set(result.data_vars), row.describe()
             assert result.attrs.get("identity_residual", 0.0) <= IDENTITY, row.describe()
+
+
+def test_backend_computes_the_same(example: IcioTable) -> None:
+    plain, chosen = tiva.decompose(example), tiva.decompose(example, backend="numpy")
+    scale = float(abs(plain["gexp"]).max())
+    for name in plain.data_vars:
+        assert float(abs(plain[name] - chosen[name]).max()) <= IDENTITY * scale
+    with pytest.raises(UnknownLabelError, match="did you mean 'cupy'"):
+        tiva.decompose(example, backend="cupi")
+    with pytest.raises(UsageError, match="backend already"):
+        tiva.decompose(LeontiefModel(example), backend="numpy")
+    with pytest.warns(BackendFallbackWarning, match="split by firm size are computed by NumPy"):
+        tiva.decompose(tiva.split_by_size(example, tiva.example_margins()), backend="cupy")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import ConcordanceError, GroupError, UnknownLabelError, UsageError, explain
+from tiva.errors import BackendFallbackWarning, ConcordanceError, GroupError, UnknownLabelError, UsageError, explain
 from tiva.terms import Method, find_method
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def decompose(
     sector: Selection = None,
     satellite: ArrayLike | None = None,
     groups: Groups = None,
+    backend: str | None = None,
 ) -> xr.Dataset:
     """Decompose gross exports (or imports) of all countries at once.
 
@@ -76,6 +78,9 @@ def decompose(
     groups
         Countries that act as one, their trade with each other being domestic: ``"NAFTA"``, ``["EU27", "NAFTA"]``, or
         label -> members. To add up results of members instead, see ``result.tiva.sum_groups``.
+    backend
+        Array library of the dense algebra, in float64: ``"cupy"`` or ``"torch"`` for a GPU, ``"numpy"``. Where it, or
+        its device, is missing, NumPy and SciPy compute, with a :class:`tiva.errors.BackendFallbackWarning`.
 
     Returns
     -------
@@ -102,7 +107,7 @@ def decompose(
     row = find_method(
         method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail
     )
-    model = as_model(table, satellite=satellite, groups=groups)
+    model = as_model(table, satellite=satellite, groups=groups, backend=backend)
     selections = {"exporter": exporter, "importer": importer, "sector": sector}
     chosen = {name: select_labels(name, value, model) for name, value in selections.items() if value is not None}
     wanted = {name: labels for name, (labels, _) in chosen.items()}
@@ -136,29 +141,41 @@ def as_model(
     *,
     satellite: ArrayLike | None = None,
     groups: Groups = None,
+    backend: str | None = None,
 ) -> Operators:
     """Return the operators of a table, of a table split by firm size, or the model itself.
+
+    Parameters
+    ----------
+    table, satellite, groups, backend
+        As for :func:`decompose`; a table split by firm size is computed by NumPy, and says so.
 
     Raises
     ------
     UsageError
-        A model together with ``satellite`` or ``groups``, which belong to its construction.
+        A model together with ``satellite``, ``groups`` or ``backend``, which belong to its construction.
     """
     from tiva.model.leontief import LeontiefModel
     from tiva.table.icio_table import IcioTable
 
     if isinstance(table, IcioTable):
+        if backend is not None:
+            from tiva.model.device import DeviceModel
+
+            return DeviceModel(table, backend=backend, satellite=satellite, groups=_resolved(groups, table))
         return LeontiefModel(table, satellite=satellite, groups=_resolved(groups, table))
     if hasattr(table, "apply_inverse"):
-        if satellite is not None or groups is not None:
+        if satellite is not None or groups is not None or backend is not None:
             raise UsageError(
                 explain(
-                    "a model has its satellite and groups already",
+                    "a model has its satellite, groups and backend already",
                     do="pass the table, or build the model with them",
                 )
             )
         return table
     if hasattr(table, "model"):
+        if backend is not None:
+            warn_split_on_numpy(backend)
         return table.model(satellite=satellite, groups=_resolved(groups, table))  # type: ignore[no-any-return]
     raise UsageError(
         explain(
@@ -166,6 +183,15 @@ def as_model(
             got=type(table).__name__,
             do="read a table with tiva.read(path) or build one with tiva.IcioTable.from_arrays",
         )
+    )
+
+
+def warn_split_on_numpy(backend: str) -> None:
+    """Say that a table split by firm size is not computed on a backend."""
+    warnings.warn(
+        explain("tables split by firm size are computed by NumPy", got=f"backend {backend!r}"),
+        BackendFallbackWarning,
+        stacklevel=3,
     )
 
 

@@ -306,3 +306,18 @@ def test_a_country_may_get_bands_by_an_update() -> None:
     updated = model.with_country_shares("N", toy_shares(table, "N", "S"))
     assert_operators(split_by_size(table, toy_shares(table, "N", "S")), updated)
     assert updated.value_added_by_origin.sum(axis=0) == pytest.approx(np.ones(8))
+
+
+def test_a_model_that_carries_a_satellite_is_the_model_made_with_it() -> None:
+    table = two_countries()
+    banded = split_by_size(table, toy_shares(table, "N", "S", producers=True))
+    jobs = np.arange(1.0, 1.0 + table.n)
+    plain = banded.model()
+    before = plain.value_added_by_origin, plain.other_inputs, plain.value_added
+    carrying, anew = plain.carrying(jobs, "jobs"), banded.model(satellite=jobs)
+    assert carrying.unit == "jobs"
+    assert carrying.trade_system is plain.trade_system
+    for name in ("value_added", "other_inputs", "value_added_by_origin", "absorption"):
+        assert close(getattr(carrying, name), getattr(anew, name))
+    after = plain.value_added_by_origin, plain.other_inputs, plain.value_added
+    assert all(a is b for a, b in zip(before, after, strict=True))

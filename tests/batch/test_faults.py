@@ -19,6 +19,7 @@ import pytest
 
 import tiva
 from tests.batch.conftest import contents, small_table
+from tests.batch.privileges import bound_by_permissions
 from tiva.batch import run_plan, writers
 from tiva.batch.execute import Outcome
 from tiva.batch.journal import JOURNAL_FILE
@@ -206,13 +207,40 @@ def test_an_output_that_cannot_be_written(project: Path) -> None:
         inline(project, out="/proc/tiva-results")
 
 
+def skip_unless_bound(locked: Path) -> None:
+    if os.access(locked, os.W_OK, effective_ids=True):
+        pytest.skip("this user may write everywhere")
+
+
 @posix_only
 def test_a_read_only_output(project: Path) -> None:
     (project / "locked").mkdir(mode=0o500)
-    if os.access(project / "locked", os.W_OK):
-        pytest.skip("this user may write everywhere")
-    with pytest.raises(OutputError, match="cannot write"):
-        inline(project, out=project / "locked")
+    with bound_by_permissions():
+        skip_unless_bound(project / "locked")
+        with pytest.raises(OutputError, match="cannot write"):
+            inline(project, out=project / "locked")
+    assert not list((project / "locked").iterdir())
+
+
+@posix_only
+def test_an_output_that_becomes_read_only(project: Path, undisturbed: dict[str, str]) -> None:
+    folder = project / "out" / "data" / "year=2001"
+
+    def lock(done: int, total: int, outcome: object) -> None:
+        if done == 3:
+            for place in (folder, *folder.rglob("*")):
+                place.chmod(0o500)
+
+    with bound_by_permissions():
+        (project / "probe").mkdir(mode=0o500)
+        skip_unless_bound(project / "probe")
+        report = run_plan(project / "plan.toml", scheduler="inline", progress=lock)
+    for place in (folder, *folder.rglob("*")):
+        place.chmod(0o700)
+    assert report.exit_code == 1
+    assert [o.id for o in report.failed] == ["small-t2001_kww_country"]
+    assert "Permission denied" in report.failed[0].message
+    assert finished(project, undisturbed).exit_code == 0
 
 
 def test_a_clock_that_jumps(project: Path, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

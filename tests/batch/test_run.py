@@ -15,7 +15,7 @@ from tiva.batch import costs, describe, run_plan
 from tiva.batch.execute import Outcome
 from tiva.batch.plan import parse_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
-from tiva.errors import OutputError, PartialResultsWarning, UnknownLabelError, UsageError
+from tiva.errors import OutputError, PartialResultsWarning, PlanError, UnknownLabelError, UsageError
 
 EXACT = 1e-12
 """One BLAS thread or several change the last digits only."""
@@ -295,3 +295,53 @@ def test_margins_split_the_table(project: Path) -> None:
     changed = (project / "example_sector_map.csv").read_text(encoding="utf-8")
     (project / "example_sector_map.csv").write_text(changed + "\n", encoding="utf-8")
     assert inline(project / "plan.toml").skipped == ("example_headline-exporter_country",)
+
+
+SATELLITES = """
+[[methods]]
+method = "bm"
+level = "sector"
+satellite = ["none", "jobs"]
+[[satellites]]
+name = "jobs"
+path = "jobs.csv"
+unit = "persons"
+[[scenarios]]
+name = "shock"
+final_demand = [{ seller = "C1", sector = "s0", absorber = "C2", factor = 0.5 }]
+"""
+
+
+def test_satellites_take_the_place_of_value_added_and_follow_output(project: Path) -> None:
+    text = PLAN.format(form="parquet").replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text + SATELLITES, encoding="utf-8")
+    table = small_table(2000)
+    jobs = np.arange(1.0, 7.0)
+    lines = [f"{c},{s},{jobs[2 * i + j]}" for i, c in enumerate(table.countries) for j, s in enumerate(table.sectors)]
+    (project / "jobs.csv").write_text("country,sector,value\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0, report.summary()
+    assert len(report.outcomes) == 2 * 4
+    results = tiva.open_results(project / "out", method="bm-exporter-source-jobs")
+    shocked = apply_scenario(table, parse_plan(text + SATELLITES, project / "plan.toml").scenarios[0])
+    cases = [("baseline", table, jobs), ("shock", shocked, jobs * shocked.output / table.output)]
+    for scenario, source, satellite in cases:
+        direct = tiva.decompose(source, level="sector", satellite=satellite)
+        stored = results.sel(scenario=scenario)
+        for name in ("dva", "fva", "content"):
+            np.testing.assert_allclose(stored[name].squeeze(), direct[name], rtol=EXACT, atol=EXACT)
+    inputs = [Path(i["path"]).name for i in manifest(project / "out")["inputs"]]  # type: ignore[attr-defined]
+    assert sorted(inputs) == ["jobs.csv", "t2000.nc"]
+    (project / "jobs.csv").write_text("country,sector,value\n" + "\n".join(lines[:-1]) + "\n", encoding="utf-8")
+    again = inline(project / "plan.toml")
+    assert len(again.skipped) == 6
+    assert all("the satellite lacks 1 of 6" in o.message for o in again.failed)
+    assert len(again.failed) == 2
+
+
+def test_satellites_of_plans_are_checked(project: Path) -> None:
+    text = PLAN.format(form="parquet") + 'satellite = "job"\n[[satellites]]\nname = "jobs"\npath = "none.csv"\n'
+    with pytest.raises(PlanError) as caught:
+        parse_plan(text, project / "plan.toml")
+    assert any("unknown satellite 'job'; did you mean 'jobs'?" in p for p in caught.value.problems)
+    assert any("no such file" in p for p in caught.value.problems)

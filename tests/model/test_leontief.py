@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -171,3 +172,31 @@ def test_bad_satellite_and_group() -> None:
         LeontiefModel(table(), satellite=np.ones(3))
     with pytest.raises(UnknownLabelError, match="unknown country 'Q'"):
         LeontiefModel(table(), groups={"G": ["Q"]})
+
+
+def content_of(model: LeontiefModel) -> dict[str, Any]:
+    """Every cached property of a model that is an array or a list of arrays."""
+    names = [n for cls in type(model).__mro__ for n, v in vars(cls).items() if isinstance(v, cached_property)]
+    found = {name: getattr(model, name) for name in names}
+    return {n: v for n, v in found.items() if isinstance(v, (np.ndarray, list))}
+
+
+@pytest.mark.parametrize("groups", [None, {"AB": ["A", "B"]}])
+def test_a_model_that_carries_a_satellite_is_the_model_made_with_it(groups: dict[str, list[str]] | None) -> None:
+    source = table()
+    satellite = np.linspace(0.0, 7.0, source.n)
+    plain = LeontiefModel(source, groups=groups)
+    before = content_of(plain)
+    carrying, anew = plain.carrying(satellite, "jobs"), LeontiefModel(source, satellite=satellite, groups=groups)
+    assert carrying.unit == "jobs"
+    assert carrying.carries_satellite
+    assert not plain.carries_satellite
+    assert carrying.factor is plain.factor
+    expected = content_of(anew)
+    for name, found in content_of(carrying).items():
+        for a, b in zip(found, expected[name], strict=True):
+            np.testing.assert_allclose(a, b, rtol=ROUNDING, atol=ROUNDING, err_msg=name)
+    for name, kept in content_of(plain).items():
+        assert kept is before[name], name
+    with pytest.raises(ShapeError):
+        plain.carrying(satellite[1:])

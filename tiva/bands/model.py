@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,6 +27,10 @@ from tiva.table.aggregation import assign
 if TYPE_CHECKING:
     from tiva.bands.shares import BandShares
     from tiva.bands.split import BandedTable
+
+
+_CONTENT = ("value_added", "other_inputs", "value_added_by_origin", "_local_content", "_imports_by_origin")
+"""Cached properties that depend on what the model carries."""
 
 
 class BandedModel:
@@ -135,6 +140,31 @@ class BandedModel:
                 )
             )
         return values
+
+    def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
+        """Return a model of the same table with a satellite in place of value added; factors are shared.
+
+        Parameters
+        ----------
+        satellite
+            Shape (R,) by band row, or (n,) by country-sector, which is split like output.
+        unit
+            Its unit, where it does not say so itself.
+
+        Raises
+        ------
+        ShapeError
+            The satellite has another length.
+        """
+        _ = self.trade_system
+        model = copy(self)
+        for name in _CONTENT:
+            model.__dict__.pop(name, None)
+        model.carries_satellite = True
+        model.unit = unit_of(self.banded.unit, satellite, unit)
+        model._satellite, model._before = satellite, None
+        model._primary = model._primary_input(satellite)
+        return model
 
     def _rows(self, values: FloatArray) -> FloatArray:
         return values if self._in_order else np.ascontiguousarray(values[self.source_row])

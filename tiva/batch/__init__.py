@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tiva.batch.cubes import open_cube, stream_cube
-    from tiva.batch.plan import Plan, read_plan
+    from tiva.batch.plan import read_plan
     from tiva.batch.results import open_results
     from tiva.batch.runner import BatchReport, describe, run_plan
+    from tiva.batch.specs import Plan
 
 _EXPORTS = {
     "BatchReport": "tiva.batch.runner",
-    "Plan": "tiva.batch.plan",
+    "Plan": "tiva.batch.specs",
     "describe": "tiva.batch.runner",
     "open_cube": "tiva.batch.cubes",
     "open_results": "tiva.batch.results",

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiva.batch import writers
-from tiva.batch.jobs import Group, Job
+from tiva.batch.jobs import Group, Job, SatelliteSource
 from tiva.errors import TivaError
 
 if TYPE_CHECKING:
@@ -104,13 +104,17 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
     -------
     xarray.Dataset
     """
-    from tiva.batch.scenarios import operators
+    from tiva.batch.scenarios import carrying, operators
     from tiva.router import decompose
 
     if job.method is None:
         msg = "a cube is streamed, not returned"
         raise TypeError(msg)
-    return decompose(operators(job.source) if model is None else model, **job.method.arguments())
+    if model is None:
+        model = operators(job.source)
+        if job.satellite is not None:
+            model = carrying(model, job.source, job.satellite)
+    return decompose(model, **job.method.arguments())
 
 
 def load_libraries() -> None:
@@ -121,7 +125,6 @@ def load_libraries() -> None:
     with contextlib.suppress(ImportError):
         import pyarrow.parquet  # noqa: F401
     with contextlib.suppress(ImportError):
-        import tiva.batch.scenarios
         from tiva.batch.threads import limited
 
         with limited(1), warnings.catch_warnings():
@@ -178,33 +181,39 @@ def run_group(
 
 
 class _Shared:
-    """Operators of a group, made by its first job; an error is kept, too."""
+    """Operators of a group, made by its first job, and those that carry a satellite; errors are kept, too."""
 
     def __init__(self, group: Group) -> None:
         self._group = group
-        self._model: Operators | None = None
-        self._error: TivaError | None = None
-        self._warnings: list[str] = []
+        self._made: dict[str | None, Operators | TivaError] = {}
+        self._warnings: dict[str | None, list[str]] = {}
 
-    def model(self) -> Operators:
-        from tiva.batch.scenarios import operators
+    def model(self, satellite: SatelliteSource | None) -> Operators:
+        """Return the operators that carry a satellite, or value added; those of value added are made first."""
+        from tiva.batch.scenarios import carrying, operators
 
-        if self._error is not None:
-            raise self._error
-        if self._model is None:
+        source = self._group.source
+        plain = self._kept(None, lambda: operators(source))
+        return plain if satellite is None else self._kept(satellite.name, lambda: carrying(plain, source, satellite))
+
+    def _kept(self, name: str | None, make: Callable[[], Operators]) -> Operators:
+        if name not in self._made:
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
                 try:
-                    self._model = operators(self._group.source)
+                    self._made[name] = make()
                 except TivaError as error:
-                    self._error = error
-                    raise
-            self._warnings = _texts(caught)
-        return self._model
+                    self._made[name] = error
+            self._warnings[name] = _texts(caught)
+        made = self._made[name]
+        if isinstance(made, TivaError):
+            raise made
+        return made
 
-    @property
-    def warnings(self) -> list[str]:
-        return self._warnings
+    def warnings(self, satellite: SatelliteSource | None) -> list[str]:
+        """Return what was said while the operators of a job were made."""
+        names = {None, None if satellite is None else satellite.name}
+        return [text for name in names for text in self._warnings.get(name, ())]
 
 
 def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
@@ -214,7 +223,7 @@ def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
     try:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            found = _compute(job, shared.model(), target)
+            found = _compute(job, shared.model(job.satellite), target)
         return Outcome(
             id=job.id,
             key=job.key,
@@ -224,7 +233,7 @@ def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
             size=writers.size_of(target),
             seconds=time.monotonic() - begin,
             peak_bytes=peak_memory(),
-            warnings=tuple(dict.fromkeys([*shared.warnings, *_texts(caught)])),
+            warnings=tuple(dict.fromkeys([*shared.warnings(job.satellite), *_texts(caught)])),
             **found,
         )
     except (Exception, MemoryError) as error:

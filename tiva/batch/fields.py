@@ -174,6 +174,11 @@ class Fields:
         inner = Fields(value, self.at(name), self.problems)
         return {label: inner.names(label) or () for label in value}
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Return a table of texts."""
+        inner = self.table(name)
+        return {label: str(inner.take(label, Kind.TEXT, default="")) for label in inner._values}
+
     def table(self, name: str) -> Fields:
         """Return a table below this one, empty when left out."""
         return Fields(self.take(name, Kind.TABLE, default={}), self.at(name), self.problems)

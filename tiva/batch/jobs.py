@@ -13,7 +13,7 @@ from typing import Any
 
 from tiva._version import __version__
 from tiva.batch import costs
-from tiva.batch.plan import BASELINE, NO_MARGINS, CubeSpec, MarginSpec, MethodSpec, Plan, ScenarioSpec, TableSpec
+from tiva.batch.specs import BASELINE, NO_MARGINS, CubeSpec, MarginSpec, MethodSpec, Plan, ScenarioSpec, TableSpec
 from tiva.errors import UsageError, explain
 
 EXAMPLE_ROWS = 255
@@ -65,6 +65,15 @@ class TableSource:
 
 
 @dataclass(frozen=True, slots=True)
+class SatelliteSource:
+    """A satellite account of a job: its name, file and the options of :func:`tiva.read_satellite`."""
+
+    name: str
+    input: Input
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """One result file.
 
@@ -80,6 +89,8 @@ class Job:
         What is computed; one of the two.
     format
         Of the result.
+    satellite
+        What takes the place of value added, if anything does.
     """
 
     id: str
@@ -88,6 +99,11 @@ class Job:
     method: MethodSpec | None
     cube: CubeSpec | None
     format: str
+    satellite: SatelliteSource | None = None
+
+    def inputs(self) -> tuple[Input, ...]:
+        """Return the files that it reads."""
+        return (*self.source.inputs(), *(() if self.satellite is None else (self.satellite.input,)))
 
     def place(self, year: int | None) -> str:
         """Return the path of the result below the output folder."""
@@ -129,9 +145,12 @@ def expand(plan: Plan) -> tuple[Group, ...]:
     """
     groups: list[Group] = []
     taken: set[str] = set()
+    satellites = {
+        s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options) for s in plan.satellites
+    }
     for source in _sources(plan):
         specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
-        jobs = tuple(_job(plan, source, spec) for spec in _distinct(specs))
+        jobs = tuple(_job(plan, source, spec, satellites) for spec in _distinct(specs))
         for job in jobs:
             if job.id in taken:
                 raise UsageError(
@@ -144,6 +163,16 @@ def expand(plan: Plan) -> tuple[Group, ...]:
             Group(source, jobs, rows, costs.estimate(rows, len(jobs), block, banded=source.margins is not None))
         )
     return tuple(groups)
+
+
+def _satellite_sources(plan: Plan) -> dict[str, SatelliteSource]:
+    """Return the satellites that methods use; others are not read."""
+    used = {method.satellite for method in plan.methods}
+    return {
+        spec.name: SatelliteSource(spec.name, Input(str(spec.file), digest(spec.file)), spec.options)
+        for spec in plan.satellites
+        if spec.name in used
+    }
 
 
 def _distinct(specs: list[MethodSpec | CubeSpec]) -> list[MethodSpec | CubeSpec]:
@@ -208,7 +237,9 @@ def _table_years(table: TableSpec) -> list[tuple[str, Path | None, int | None]]:
     ]
 
 
-def _job(plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec) -> Job:
+def _job(
+    plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec, satellites: Mapping[str, SatelliteSource]
+) -> Job:
     method = spec if isinstance(spec, MethodSpec) else None
     cube = spec if isinstance(spec, CubeSpec) else None
     form = plan.format if cube is None else cube.format
@@ -219,15 +250,17 @@ def _job(plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec) -> Job:
         parts += [method.label, method.level, _selection(method)]
     elif cube is not None:
         parts += [cube.name]
+    satellite = satellites[method.satellite] if method is not None and method.satellite else None
     described = {
         "source": _described(source),
         "method": None if method is None else asdict(method),
         "cube": None if cube is None else asdict(cube),
+        "satellite": None if satellite is None else [satellite.input.sha256, satellite.options],
         "format": form,
         "code": code_version(),
     }
     key = hashlib.sha256(json.dumps(described, sort_keys=True, default=str).encode()).hexdigest()
-    return Job("_".join(p for p in parts if p), key, source, method, cube, form)
+    return Job("_".join(p for p in parts if p), key, source, method, cube, form, satellite)
 
 
 def _selection(method: MethodSpec) -> str | None:

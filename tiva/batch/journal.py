@@ -38,8 +38,16 @@ class Journal:
         except OSError as error:
             raise OutputError(explain(f"cannot write {self.path}", got=str(error))) from error
 
-    def add(self, event: str, values: dict[str, Any]) -> None:
+    def add(self, event: str, values: dict[str, Any], *, sync: bool = True) -> None:
         """Append a line and bring it to disk.
+
+        Parameters
+        ----------
+        event, values
+            What happened.
+        sync
+            Wait until it is on disk. The beginning of a job need not be: what it wrote counts only with its end, and a
+            lost beginning leaves a result whose checksum is looked at again.
 
         Raises
         ------
@@ -51,7 +59,8 @@ class Journal:
             written = os.write(self._handle, line)
             if written != len(line):
                 raise OSError(28, "no space left on device")
-            os.fsync(self._handle)
+            if sync:
+                os.fsync(self._handle)
         except OSError as error:
             raise OutputError(
                 explain(f"cannot write {self.path}", got=str(error), do="free space, then run again with resume")

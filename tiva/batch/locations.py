@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tiva.batch.fields import Fields, Kind
 
 if TYPE_CHECKING:
-    from tiva.batch.plan import TableSpec
+    from tiva.batch.specs import MarginSpec, SatelliteSpec, TableSpec
 
 _SHELL = re.compile(r"\$|`|;|\||&|<|>|\n|\r|\x00|^~|%[A-Za-z_][A-Za-z0-9_]*%")
 _SECRET = re.compile(
@@ -86,7 +86,12 @@ def _fixed_part(root: Path, text: str) -> tuple[Path, str]:
 
 
 def check_places(
-    top: Fields, output: Path, from_plan: bool, tables: Iterable[TableSpec], margins: Iterable[Path], plan: Path
+    top: Fields,
+    output: Path,
+    from_plan: bool,
+    tables: Iterable[TableSpec],
+    more: Iterable[MarginSpec | SatelliteSpec],
+    plan: Path,
 ) -> None:
     """Note an output folder that lies among the inputs, or holds them."""
     at = ("output", "folder") if from_plan else ()
@@ -105,9 +110,10 @@ def check_places(
             if output == base or (recursive and output.is_relative_to(base)):
                 said = f"the output folder {output} lies in {base}, where inputs are looked for"
                 top.problems.add(at or where, said, value=True)
-    for file in margins:
-        if file.is_relative_to(output):
-            top.problems.add(at, f"the margins {file} lie in the output folder {output}", value=bool(at))
+    for given in more:
+        if given.file.is_relative_to(output):
+            said = f"the input {given.file} of {given.name!r} lies in the output folder {output}"
+            top.problems.add(at, said, value=bool(at))
 
 
 def _roots(top: Fields, index: int, root: Path) -> list[tuple[Path, bool]]:

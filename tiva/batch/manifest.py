@@ -12,7 +12,7 @@ from typing import Any
 from tiva._version import __version__
 from tiva.batch.execute import STATUS_OK, Outcome
 from tiva.batch.jobs import Group, code_version
-from tiva.batch.plan import Plan
+from tiva.batch.specs import Plan
 from tiva.files import replacing
 
 MANIFEST_FILE = "manifest.json"
@@ -39,7 +39,7 @@ def build(
     run
         Facts about the run: layout, scheduler, memory.
     """
-    inputs = {i.path: i.sha256 for g in groups for i in g.source.inputs()}
+    inputs = {i.path: i.sha256 for g in groups for job in g.jobs for i in job.inputs()}
     jobs = [_job(job, outcomes.get(job.id)) for group in groups for job in group.jobs]
     counts: dict[str, int] = {}
     for job in jobs:
@@ -67,7 +67,7 @@ def _job(job: Any, outcome: Outcome | None) -> dict[str, Any]:
         "labels": job.labels(),
         "kind": "cube" if job.cube is not None else "decomposition",
         "options": job.method.arguments() if job.method is not None else {"origin": job.cube.origin},
-        "inputs": [i.sha256 for i in job.source.inputs()],
+        "inputs": [i.sha256 for i in job.inputs()],
         "format": job.format,
         "status": "pending",
     }

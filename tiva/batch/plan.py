@@ -2,194 +2,35 @@
 
 from __future__ import annotations
 
-import hashlib
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import replace
 from importlib import resources
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from tiva.batch.fields import Fields, Kind, Problems
 from tiva.batch.locations import check_places, find_files, safe_path
 from tiva.batch.positions import Positions, syntax_position
+from tiva.batch.specs import (
+    BASELINE,
+    NO_MARGINS,
+    NO_SATELLITE,
+    CubeSpec,
+    MarginSpec,
+    MethodSpec,
+    Plan,
+    SatelliteSpec,
+    ScenarioSpec,
+    TableSpec,
+)
 from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain, suggest
 from tiva.terms import find_method
 
 FORMATS = ("parquet", "netcdf", "zarr")
 CUBE_FORMATS = ("zarr", "parquet")
-NO_MARGINS = "none"
-"""Name of the table as it is, where margins are listed."""
-
-BASELINE = "baseline"
-"""Name of the unchanged table, where scenarios are listed."""
-
 EXAMPLE_PLAN = "example_plan.toml"
-
-
-@dataclass(frozen=True, slots=True)
-class TableSpec:
-    """Tables that are read in one way.
-
-    Attributes
-    ----------
-    name
-        Used in file names and results.
-    kind
-        ``"example"``, ``"files"`` or ``"catalogue"``.
-    files
-        Files or folders, absolute; empty unless ``kind`` is ``"files"``.
-    catalogue
-        Name in the catalogue of ``tiva.open``.
-    years
-        Years to read; empty: the one that the file holds.
-    layout, options
-        As for :func:`tiva.read`.
-    margins, scenarios
-        Names that apply to these tables; all when ``None``.
-    """
-
-    name: str
-    kind: str
-    files: tuple[Path, ...] = ()
-    catalogue: str = ""
-    years: tuple[int, ...] = ()
-    layout: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-    margins: tuple[str, ...] | None = None
-    scenarios: tuple[str, ...] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MethodSpec:
-    """One decomposition with all options decided; ``label`` names it in results."""
-
-    method: str
-    perspective: str | None
-    approach: str | None
-    perimeter: str | None
-    level: str
-    detail: bool
-    exporter: tuple[str, ...] | None = None
-    importer: tuple[str, ...] | None = None
-    sector: tuple[str, ...] | None = None
-    name: str | None = None
-
-    @property
-    def label(self) -> str:
-        """Method with the options that tell it from its siblings: ``bm-exporter-source``."""
-        if self.name:
-            return self.name
-        narrow = self.perspective in {"self", "importer"}
-        parts = [self.method, self.perspective, self.approach, self.perimeter if narrow else None]
-        return "-".join(p for p in parts if p) + ("-detail" if self.detail else "")
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the keyword arguments of :func:`tiva.decompose`."""
-        chosen = {n: getattr(self, n) for n in ("exporter", "importer", "sector")}
-        return {
-            "method": self.method, "perspective": self.perspective, "approach": self.approach,
-            "perimeter": self.perimeter, "level": self.level, "detail": self.detail,
-            **{n: list(v) for n, v in chosen.items() if v is not None},
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class CubeSpec:
-    """A cube of origins by flows that is streamed to disk; see :func:`tiva.batch.cubes.stream_cube`."""
-
-    name: str
-    origin: str
-    format: str
-
-
-@dataclass(frozen=True, slots=True)
-class MarginSpec:
-    """A file of margins by firm-size band, and the options of ``prepare_margins`` and ``split_by_size``.
-
-    ``more`` holds the files that :func:`tiva.read_margins` takes by name: ``schemes`` and ``sector_map``.
-    """
-
-    name: str
-    file: Path
-    more: Mapping[str, Path]
-    prepare: Mapping[str, Any]
-    options: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class ScenarioSpec:
-    """Changes of a table, in the order of the attributes; ``based_on`` is applied first.
-
-    Attributes
-    ----------
-    name, based_on
-        Its name and that of the scenario it builds on (empty: the table as read).
-    merge_split_countries
-        Sum the parts of split countries first.
-    aggregate_countries, aggregate_sectors
-        New label -> old labels, summed.
-    groups
-        Label -> countries that act as one exporter.
-    final_demand
-        Shocks: ``factor`` with optional ``seller``, ``sector`` and ``absorber``; output, value added and trade follow
-        with constant input coefficients.
-    """
-
-    name: str
-    based_on: str = ""
-    merge_split_countries: bool = False
-    aggregate_countries: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    aggregate_sectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    final_demand: tuple[Mapping[str, Any], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A checked plan; every path in it is absolute.
-
-    Attributes
-    ----------
-    path, text
-        The file and its content.
-    output, format
-        Folder and file format of the results.
-    tables, methods, cubes, margins, scenarios
-        What is combined.
-    workers, memory, timeout, scheduler, backend
-        How it runs, unless the call says otherwise: processes (0: as the cost model says), bytes (``None``: 80 % of
-        what is free), seconds a job (``None``: no limit), where, and the array library of dense algebra.
-    """
-
-    path: Path
-    text: str
-    output: Path
-    format: str
-    tables: tuple[TableSpec, ...]
-    methods: tuple[MethodSpec, ...]
-    cubes: tuple[CubeSpec, ...] = ()
-    margins: tuple[MarginSpec, ...] = ()
-    scenarios: tuple[ScenarioSpec, ...] = ()
-    workers: int = 0
-    memory: int | None = None
-    timeout: float | None = None
-    scheduler: str | None = None
-    backend: str | None = None
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the text."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
-
-    def scenario_chain(self, name: str) -> tuple[ScenarioSpec, ...]:
-        """Return the scenario after those that it is based on, first applied first."""
-        by_name = {s.name: s for s in self.scenarios}
-        chain: list[ScenarioSpec] = []
-        while name and name != BASELINE:
-            chain.insert(0, by_name[name])
-            name = chain[0].based_on
-        return tuple(chain)
 
 
 def read_plan(path: str | Path | None = None, *, out: str | Path | None = None) -> Plan:
@@ -260,18 +101,20 @@ def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | 
     run = _run(top.table("run"))
     margins = tuple(_margin(f, root) for f in top.tables("margins"))
     scenarios = _scenarios(top)
+    satellites = tuple(_satellite(f, root) for f in top.tables("satellites"))
     tables = tuple(_table(f, i, root) for i, f in enumerate(top.tables("tables", required=True)))
     methods = tuple(m for f in top.tables("methods") for m in _methods(f))
     cubes = tuple(_cube(f, i) for i, f in enumerate(top.tables("cubes")))
     if not methods and not cubes and not top.problems.found:
         top.problem("", "nothing to compute: add [[methods]] or [[cubes]]")
     top.finish()
-    _check_names(top, tables, margins, scenarios, cubes)
+    named = {"tables": tables, "margins": margins, "scenarios": scenarios, "satellites": satellites, "cubes": cubes}
+    _check_names(top, named)
     target = (Path(out).resolve() if out is not None else folder) or root
-    check_places(top, target, out is None, tables, [m.file for m in margins], path)
+    check_places(top, target, out is None, tables, [*margins, *satellites], path)
     if top.problems.found:
         return None
-    return Plan(path, text, target, form, tables, methods, cubes, margins, scenarios, **run)
+    return Plan(path, text, target, form, tables, methods, cubes, margins, scenarios, satellites, **run)
 
 
 def _run(fields: Fields) -> dict[str, Any]:
@@ -344,20 +187,18 @@ def _methods(fields: Fields) -> list[MethodSpec]:
     levels = fields.names("level") or ("country",)
     details = fields.flags("detail")
     chosen = {name: fields.names(name) for name in ("exporter", "importer", "sector")}
+    satellites = fields.names("satellite") or (NO_SATELLITE,)
     label = fields.label("name", default="")
     fields.finish()
     found: list[MethodSpec] = []
     if not method:
         return found
-    for perspective in axes["perspective"]:
-        for approach in axes["approach"]:
-            for perimeter in axes["perimeter"]:
-                for level in levels:
-                    for detail in details:
-                        options = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
-                        spec = _method(fields, method, options, level, detail, chosen, label)
-                        if spec is not None:
-                            found.append(spec)
+    combined = product(axes["perspective"], axes["approach"], axes["perimeter"], levels, details)
+    for perspective, approach, perimeter, level, detail in combined:
+        options = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
+        spec = _method(fields, method, options, level, detail, chosen, label)
+        if spec is not None:
+            found += [replace(spec, satellite=None if name == NO_SATELLITE else name) for name in satellites]
     return found
 
 
@@ -388,7 +229,9 @@ def _method(
         options["perimeter"],
         level,
         detail,
-        **chosen,
+        exporter=chosen["exporter"],
+        importer=chosen["importer"],
+        sector=chosen["sector"],
         name=label or None,
     )
 
@@ -434,6 +277,21 @@ def _preparation(fields: Fields) -> dict[str, Any]:
         options["donors"] = fields.take("donors", Kind.TEXT, default=None)
     fields.finish()
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _satellite(fields: Fields, root: Path) -> SatelliteSpec:
+    """Return a satellite; the values of its options are checked by :func:`tiva.read_satellite`."""
+    file = safe_path(fields, "path", root, default=None)
+    if file is not None and not file.exists():
+        fields.problem("path", f"no such file: {file}", value=True)
+    name = fields.label("name", default=file.stem if file else "satellite")
+    options: dict[str, Any] = {n: fields.take(n, Kind.TEXT, default=None) for n in ("variable", "unit", "member")}
+    options["year"] = fields.take("year", Kind.INTEGER, default=None)
+    options["missing"] = fields.choice("missing", ("error", "zero"), default="error")
+    for key in ("sectors", "countries", "select"):
+        options[key] = fields.texts(key)
+    fields.finish()
+    return SatelliteSpec(name, file or root, {key: value for key, value in options.items() if value})
 
 
 def _cube(fields: Fields, index: int) -> CubeSpec:
@@ -503,24 +361,39 @@ def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
     return f"unknown {kind} {name!r}{hint}"
 
 
-def _check_names(
-    top: Fields,
-    tables: tuple[TableSpec, ...],
-    margins: tuple[MarginSpec, ...],
-    scenarios: tuple[ScenarioSpec, ...],
-    cubes: tuple[CubeSpec, ...],
-) -> None:
-    for kind, items in (("tables", tables), ("margins", margins), ("scenarios", scenarios), ("cubes", cubes)):
+_RESERVED = {"margins": NO_MARGINS, "scenarios": BASELINE, "satellites": NO_SATELLITE}
+
+
+def _check_names(top: Fields, named: Mapping[str, tuple[Any, ...]]) -> None:
+    """Note names that are used twice or reserved, and names that nothing has."""
+    for kind, items in named.items():
         names = [item.name for item in items]
         for index, name in enumerate(names):
             if name in names[:index]:
                 top.problems.add((kind, index, "name"), f"the name {name!r} is used twice in [[{kind}]]", value=True)
-            if name in {NO_MARGINS, BASELINE} and kind in {"margins", "scenarios"}:
+            if name in {NO_MARGINS, BASELINE} and kind in _RESERVED:
                 top.problems.add((kind, index, "name"), f"the name {name!r} is reserved", value=True)
-    known = {"margins": (NO_MARGINS, *(m.name for m in margins)), "scenarios": (BASELINE, *(s.name for s in scenarios))}
-    for index, table in enumerate(tables):
-        for kind, allowed in known.items():
-            for position, name in enumerate(getattr(table, kind) or ()):
-                if name not in allowed:
-                    at = ("tables", index, kind, position)
-                    top.problems.add(at, _unknown(kind.removesuffix("s"), name, allowed), value=True)
+    known = {kind: (reserved, *(item.name for item in named[kind])) for kind, reserved in _RESERVED.items()}
+    uses = [
+        ("tables", "margins", "margins"),
+        ("tables", "scenarios", "scenarios"),
+        ("methods", "satellite", "satellites"),
+    ]
+    for kind, key, what in uses:
+        for index, position, name in _used(top, kind, key):
+            if name not in known[what]:
+                at = (kind, index, key) if position is None else (kind, index, key, position)
+                top.problems.add(at, _unknown(what.removesuffix("s"), name, known[what]), value=True)
+
+
+def _used(top: Fields, kind: str, key: str) -> list[tuple[int, int | None, str]]:
+    """Return the names under a key of each table of a list: place of the table, place in the list, name."""
+    found: list[tuple[int, int | None, str]] = []
+    entries = top[kind] if kind in top and isinstance(top[kind], list) else []
+    for index, entry in enumerate(entries):
+        given = entry.get(key) if isinstance(entry, dict) else None
+        if isinstance(given, str):
+            found.append((index, None, given))
+        elif isinstance(given, list):
+            found += [(index, place, name) for place, name in enumerate(given) if isinstance(name, str)]
+    return found

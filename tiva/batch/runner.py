@@ -18,8 +18,9 @@ from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.lock import locked
-from tiva.batch.plan import Plan, read_plan
+from tiva.batch.plan import read_plan
 from tiva.batch.progress import Callback, Progress
+from tiva.batch.specs import Plan
 from tiva.batch.workers import Event, prepare, run_local
 from tiva.errors import OutputError, UsageError, explain
 
@@ -313,7 +314,7 @@ class _Run:
                 with contextlib.closing(self._events(todo)) as events:
                     for kind, value in events:
                         if kind == "begin":
-                            self.journal.add("begin", {"id": value})
+                            self.journal.add("begin", {"id": value}, sync=False)
                         else:
                             shown.ended(self._take(value))
                 path = self._write_manifest(None)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import tiva
-from tiva.batch.jobs import TableSource, digest
-from tiva.batch.plan import ScenarioSpec
-from tiva.errors import BackendFallbackWarning, ChecksumError, UnknownLabelError, UsageError, explain
+from tiva.batch.jobs import Input, SatelliteSource, TableSource, digest
+from tiva.batch.specs import ScenarioSpec
+from tiva.errors import ChecksumError, UnknownLabelError, UsageError, explain
 from tiva.model.device import DeviceModel
 from tiva.model.leontief import LeontiefModel
+from tiva.router import warn_split_on_numpy
 from tiva.table.icio_table import IcioTable, OtherInput
 
 if TYPE_CHECKING:
@@ -51,9 +52,9 @@ class StableDeviceModel(DeviceModel):
         """Do nothing: the blocks do not come from the inverse here."""
 
 
-def check_inputs(source: TableSource) -> None:
+def check_inputs(inputs: Iterable[Input]) -> None:
     """Raise :class:`ChecksumError` unless the inputs are byte for byte those of the plan."""
-    for given in source.inputs():
+    for given in inputs:
         path = Path(given.path)
         found = digest(path) if path.exists() else None
         if found != given.sha256:
@@ -88,19 +89,46 @@ def operators(source: TableSource) -> Operators:
     TivaError
         Whatever reading, changing or splitting the table raises.
     """
-    check_inputs(source)
+    check_inputs(source.inputs())
     table = load_table(source)
     groups: dict[str, tuple[str, ...]] = {}
     for scenario in source.scenarios:
         table = apply_scenario(table, scenario)
         groups.update(scenario.groups)
-    check_inputs(source)
+    check_inputs(source.inputs())
     resolved = _resolved(groups, table)
     if source.margins is not None:
         return _split(table, source, resolved)
     if source.backend:
         return StableDeviceModel(table, backend=source.backend, groups=resolved)
     return StableModel(table, groups=resolved)
+
+
+def carrying(model: Operators, source: TableSource, satellite: SatelliteSource) -> Operators:
+    """Return operators of the same table that carry a satellite account in place of value added.
+
+    Notes
+    -----
+    The account is aligned with the table before any shock of final demand; where output follows a shock, the account
+    follows output, with constant coefficients, as value added does.
+
+    Raises
+    ------
+    ChecksumError
+        The file changed since the plan was read.
+    TivaError
+        Whatever :func:`tiva.read_satellite` raises.
+    """
+    check_inputs([satellite.input])
+    table = model.table
+    if any(s.final_demand for s in source.scenarios):
+        table = load_table(source)
+        for scenario in source.scenarios:
+            table = apply_scenario(table, replace(scenario, final_demand=()))
+    account = tiva.read_satellite(satellite.input.path, table, **dict(satellite.options))
+    check_inputs([satellite.input])
+    growth = np.divide(model.table.output, table.output, out=np.ones(table.n), where=table.output != 0)
+    return model.carrying(account.values * growth, account.unit or None)
 
 
 def _resolved(groups: Mapping[str, tuple[str, ...]], table: IcioTable) -> dict[str, tuple[str, ...]] | None:
@@ -114,11 +142,7 @@ def _resolved(groups: Mapping[str, tuple[str, ...]], table: IcioTable) -> dict[s
 
 def _split(table: IcioTable, source: TableSource, groups: dict[str, tuple[str, ...]] | None) -> Operators:
     if source.backend:
-        warnings.warn(
-            explain("tables split by firm size are computed by NumPy", got=f"backend {source.backend!r}"),
-            BackendFallbackWarning,
-            stacklevel=2,
-        )
+        warn_split_on_numpy(source.backend)
     margins = source.margins
     if margins is None:
         raise UsageError(explain(f"{source.name} has no margins to split with"))

@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.kernels.arrays import FloatArray
 from tiva.kernels.backend import ArrayFactor, Backend, select
@@ -45,7 +46,7 @@ class DeviceModel(LeontiefModel):
         table: IcioTable,
         *,
         backend: str | ModuleType | Backend = "numpy",
-        satellite: FloatArray | None = None,
+        satellite: ArrayLike | None = None,
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -23,6 +24,10 @@ from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
+
+
+_CONTENT = ("value_added", "other_inputs", "value_added_by_origin")
+"""Cached properties that depend on what the model carries."""
 
 
 class LeontiefModel:
@@ -98,6 +103,35 @@ class LeontiefModel:
                 )
             )
         return values
+
+    def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
+        """Return a model of the same table with a satellite in place of value added; factors are shared.
+
+        Parameters
+        ----------
+        satellite
+            Shape (n,): jobs, emissions or another account, in the row order of the table.
+        unit
+            Its unit, where it does not say so itself.
+
+        Returns
+        -------
+        LeontiefModel
+            The same as a new model with this satellite, without a second factorisation.
+
+        Raises
+        ------
+        ShapeError
+            The satellite has another length.
+        """
+        _ = self.factor
+        model = copy(self)
+        for name in _CONTENT:
+            model.__dict__.pop(name, None)
+        model.carries_satellite = True
+        model.unit = unit_of(self.table.unit, satellite, unit)
+        model._primary = model._primary_input(satellite)
+        return model
 
     def _ordered(self, values: FloatArray) -> FloatArray:
         return values if self._in_order else np.ascontiguousarray(values[self._order])

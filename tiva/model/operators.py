@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.kernels.bilateral import Recipe
@@ -33,6 +34,9 @@ class Operators(Protocol):
     @property
     def carries_satellite(self) -> bool:
         """Whether a satellite (jobs, emissions) stands in the place of value added."""
+
+    def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
+        """Return operators of the same table with a satellite in place of value added; factors are shared."""
 
     @property
     def countries(self) -> tuple[str, ...]:
