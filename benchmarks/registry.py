@@ -119,6 +119,6 @@ ROWS: tuple[Row, ...] = (
     Row("Nagengast-Stehrer, last border", _of_model(nagengast_stehrer.last_border), 1.2, 5.0),
     Row("output-based participation", _of_model(output_based.output_based), 1.2, 5.0),
     Row("WWZ re-exports by third country", _of_model(wwz.intrex_by_third), 3.0, 11.0),
-    Row("origins: DVA and FVA by origin, exporter and absorber", _origins, 1.4, 6.0),
+    Row("origins: DVA and FVA by origin, exporter and absorber", _origins, 1.6, 6.0),
     Row("OECD indicators", _of_model(oecd.oecd), 1.3, 6.0),
 )

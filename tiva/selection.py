@@ -272,7 +272,7 @@ def origins(
         )
     )
     _known("dimension", [name for name, choice in choices.items() if choice is not None], known)
-    row = traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
+    traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
     notes: list[str] = []
     taxes = _taxes(model, term, [choices[name] for name in _ORIGINS], notes)
     cells = {
@@ -293,16 +293,24 @@ def origins(
         perimeter=perimeter,
         sold=np.concatenate(cells["sector"].positions),
     )
-    stray = model.exports[model.output == 0]
-    if term == "content" and stray.any():
-        notes.append(f"exports of {stray.sum():g} of country-sectors without output have no origin")
-    if not row.additive:
-        notes.append(NOT_ADDITIVE)
-    if perimeter == "group":
-        notes.append(_perimeter_note(choices["sector"], choices["importer"]))
-    if perimeter == "world" and {"sector", "size", "importer"} & {*kept, *(n for n, c in choices.items() if c)}:
-        notes.append(_WORLD_FLOWS)
+    notes.extend(_remarks(cube, kept, choices))
     return Origins(cube, tuple(dict.fromkeys(notes)))
+
+
+def _remarks(cube: OriginCube, kept: Sequence[str], choices: Mapping[str, Choice]) -> list[str]:
+    """Return what a reader of the result has to know about its term and perimeter."""
+    notes: list[str] = []
+    stray = cube.model.exports[cube.model.output == 0]
+    if cube.term == "content" and stray.any():
+        notes.append(f"exports of {stray.sum():g} of country-sectors without output have no origin")
+    if not cube.additive:
+        notes.append(NOT_ADDITIVE)
+    if cube.perimeter == "group":
+        notes.append(_perimeter_note(choices["sector"], choices["importer"]))
+    chosen = {name for name, choice in choices.items() if choice is not None}
+    if cube.perimeter == "world" and {"sector", "size", "importer"} & {*kept, *chosen}:
+        notes.append(_WORLD_FLOWS)
+    return notes
 
 
 _WORLD_FLOWS = (

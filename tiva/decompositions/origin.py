@@ -22,8 +22,8 @@ from tiva.errors import UsageError, explain
 from tiva.kernels.arrays import BoolArray, FloatArray, IntArray
 from tiva.model.operators import Operators
 
-BLOCK_VALUES = 2**24
-"""Values in one block: 128 MiB."""
+BLOCK_VALUES = 2**23
+"""Values in one block: 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,9 @@ class OriginCube:
         """Return (R, importers, absorbers)."""
         if self.flow == "final_demand":
             return flow
-        return np.stack([flow[:, members].sum(axis=1) for members in self.importers.positions], axis=1)
+        whole = flow.shape[1]
+        cells = [flow if len(members) == whole else flow[:, members] for members in self.importers.positions]
+        return np.stack([cell.sum(axis=1) for cell in cells], axis=1)
 
     def _product(self, content: FloatArray, flow: FloatArray) -> FloatArray:
         cells = self.exporters.positions

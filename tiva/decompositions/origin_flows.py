@@ -86,7 +86,9 @@ class Deliveries:
         found = {kind: self._kind(kind, takes, known) for kind in kinds}
         if self.mask is None:
             return found
-        return {kind: np.where(self.mask[:, :, None], values, 0.0) for kind, values in found.items()}
+        for values in found.values():
+            values[~self.mask] = 0.0
+        return found
 
     def _kind(self, kind: str, takes: FloatArray, known: dict[str, FloatArray]) -> FloatArray:
         """Return a kind of deliveries, made from others where ``known`` has them not yet."""
@@ -98,7 +100,8 @@ class Deliveries:
 
         model = self.model
         if kind == "all":
-            made = model.trade_products(self.absorbed @ takes) + self.final[:, :, None] * takes
+            made = model.trade_products(self.absorbed @ takes)
+            made += self.final[:, :, None] * takes
         elif kind == "home":
             made = model.trade_products(paired=list(takes.T[:, None, :] * self.absorbed))
         elif kind == "direct":
