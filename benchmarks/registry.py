@@ -27,6 +27,7 @@ from tiva.decompositions import (
     wwz,
 )
 from tiva.model.leontief import LeontiefModel
+from tiva.selection import origins
 from tiva.table.icio_table import IcioTable
 
 Work = Callable[[Any], object]
@@ -93,6 +94,12 @@ def _changed(case: tuple[BandedModel, str, BandShares]) -> object:
     return borin_mancini.contents(changed)
 
 
+def _origins(table: IcioTable) -> object:
+    """Value added by origin country, exporter and absorber, block by block, nothing kept of it."""
+    chosen = origins(LeontiefModel(table), "va", by=("origin", "exporter", "absorber"))
+    return sum(float(block.sum()) for _, block in chosen.cube.blocks())
+
+
 ROWS: tuple[Row, ...] = (
     Row("headline countries (LU and solves)", _of_model(headline.headline), 0.6, 4.0),
     Row("BM source, sector-bilateral", _of_model(borin_mancini.source), 1.25, 4.0),
@@ -112,5 +119,6 @@ ROWS: tuple[Row, ...] = (
     Row("Nagengast-Stehrer, last border", _of_model(nagengast_stehrer.last_border), 1.2, 5.0),
     Row("output-based participation", _of_model(output_based.output_based), 1.2, 5.0),
     Row("WWZ re-exports by third country", _of_model(wwz.intrex_by_third), 3.0, 11.0),
+    Row("origins: DVA and FVA by origin, exporter and absorber", _origins, 1.6, 6.0),
     Row("OECD indicators", _of_model(oecd.oecd), 1.3, 6.0),
 )

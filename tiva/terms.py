@@ -61,6 +61,8 @@ class Method:
         Levels that the theory allows; all are sums of the finest, unless ``additive`` is false.
     terms, detail_terms
         Codes of the terms, and of the finer ones where there are any.
+    traced
+        Terms that :func:`tiva.origins` knows by origin and absorber.
     partition
         Terms that sum to gross flows.
     additive
@@ -78,6 +80,7 @@ class Method:
     levels: tuple[str, ...]
     terms: tuple[str, ...]
     detail_terms: tuple[str, ...]
+    traced: tuple[str, ...]
     partition: tuple[str, ...]
     additive: bool
     function: str
@@ -160,6 +163,7 @@ def _method(row: dict[str, str]) -> Method:
         levels=tuple(row["levels"].split()),
         terms=tuple(row["terms"].split()),
         detail_terms=tuple(row["detail_terms"].split()),
+        traced=tuple(row["traced"].split()),
         partition=tuple(row["partition"].split()),
         additive=row["additive"] == "true",
         function=row["function"],

@@ -433,6 +433,12 @@ class BandedModel:
         unit[rows, np.arange(len(rows))] = 1.0
         return self.apply_inverse(unit)
 
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+        unit = np.zeros((len(rows), len(self.segment)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        return self.apply_inverse_transpose(unit)
+
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
         unit = np.zeros((len(rows), len(self.segment)))

@@ -324,6 +324,9 @@ class _Run:
             outputs.remove(self.plan.output, self._stale)
             with stoppable():
                 self._work_off(progress)
+            for part in ("data", "cubes"):
+                if (self.plan.output / part).exists():
+                    writers.sync_folders(self.plan.output / part)
             path = self._write_manifest(None)
         except BaseException:
             done = last_outcomes(read_events(self.plan.output))

@@ -142,12 +142,18 @@ def _sync_one(path: Path) -> None:
 
 def commit(written: Path, final: Path) -> None:
     """Move a finished file or folder to its place in one step, in place of what was there."""
-    made = [p for p in (final.parent, *final.parent.parents) if not p.exists()]
     final.parent.mkdir(parents=True, exist_ok=True)
     if final.is_dir():
         shutil.rmtree(final)
     written.replace(final)
-    for folder in (final.parent, *(p.parent for p in made)):
+
+
+def sync_folders(root: Path) -> None:
+    """Bring the names of all files below a folder to disk, once for all of them.
+
+    A result whose name is lost before that is made again: its checksum is looked for when a run is resumed.
+    """
+    for folder in (root, *(p for p in root.rglob("*") if p.is_dir() and p.suffix != ".zarr")):
         _sync_one(folder)
 
 

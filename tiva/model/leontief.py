@@ -282,6 +282,14 @@ class LeontiefModel:
         unit[rows, np.arange(len(rows))] = 1.0
         return self.apply_inverse(unit)
 
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+        if "inverse" in self.__dict__:
+            return np.asarray(self.inverse[rows])
+        unit = np.zeros((len(rows), len(self.row_country)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        return self.apply_inverse_transpose(unit)
+
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
         return np.asarray(self.flows[rows] * self.inverse_output)

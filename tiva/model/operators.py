@@ -139,6 +139,9 @@ class Operators(Protocol):
     def inverse_columns(self, rows: IntArray) -> FloatArray:
         """Return B[:, rows], shape (R, k)."""
 
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
 
