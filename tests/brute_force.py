@@ -29,12 +29,13 @@ SIXTEEN = (
 
 @dataclass
 class Economy:
-    """Z (n, n), Y (n, G), value added or a satellite (n,) and the rows of each block."""
+    """Z (n, n), Y (n, G), value added or a satellite (n,), rows of each block and of each sector's own perimeter."""
 
     flows: Array
     final: Array
     primary: Array
     blocks: list[Rows]
+    cells: list[Rows] | None = None
 
     def __post_init__(self) -> None:
         self.n, self.g = self.final.shape
@@ -120,7 +121,9 @@ def economy(
         final[:, names.index(label[country])] += table.final_demand_by_absorber[:, column]
     primary = table.value_added if satellite is None else satellite
     blocks = [np.flatnonzero(of_row[order] == g) for g in range(len(names))]
-    return Economy(table.intermediate[np.ix_(order, order)], final[order], primary[order], blocks)
+    sector = np.tile(np.arange(len(table.sectors)), len(table.areas))[order]
+    cells = [rows[sector[rows] == i] for rows in blocks for i in range(len(table.sectors))]
+    return Economy(table.intermediate[np.ix_(order, order)], final[order], primary[order], blocks, cells)
 
 
 def gross_exports(e: Economy) -> Array:
@@ -240,13 +243,20 @@ def perimeter(e: Economy, rows: Rows, partners: Sequence[int]) -> Terms:
 SELF = ("gexp", "dc", "dva", "vax", "ref", "ddc", "fc", "fva", "fdc")
 
 
-def sectexp(e: Economy) -> Terms:
-    """Every sector's exports as a perimeter of their own: (n,)."""
-    out = {name: np.zeros(e.n) for name in SELF}
+def sectors_of(e: Economy) -> Iterator[tuple[int, Rows]]:
+    """Blocks, and the rows that one sector of theirs consists of: every row by itself if nothing else is known."""
     for s in range(e.g):
-        for row in e.blocks[s]:
-            for name, value in perimeter(e, np.array([row]), e.others(s)).items():
-                out[name][row] = value[0]
+        for rows in e.cells if e.cells is not None else [np.array([row]) for row in range(e.n)]:
+            if len(rows) and rows[0] in e.blocks[s]:
+                yield s, rows
+
+
+def sectexp(e: Economy) -> Terms:
+    """Every sector's exports, of all its rows together, as a perimeter of their own: (n,)."""
+    out = {name: np.zeros(e.n) for name in SELF}
+    for s, rows in sectors_of(e):
+        for name, value in perimeter(e, rows, e.others(s)).items():
+            out[name][rows] = value
     return out
 
 
@@ -260,12 +270,12 @@ def bilateral(e: Economy) -> Terms:
 
 
 def sectbil(e: Economy) -> Terms:
-    """Every flow of a sector to a partner as a perimeter of its own: (n, G)."""
+    """Every flow of a sector, of all its rows together, to a partner as a perimeter of its own: (n, G)."""
     out = e.empty(*SELF)
-    for s, r in e.pairs():
-        for row in e.blocks[s]:
-            for name, value in perimeter(e, np.array([row]), [r]).items():
-                out[name][row, r] = value[0]
+    for s, rows in sectors_of(e):
+        for r in e.others(s):
+            for name, value in perimeter(e, rows, [r]).items():
+                out[name][rows, r] = value
     return out
 
 
@@ -284,6 +294,21 @@ def importer(e: Economy) -> Terms:
     for r in range(e.g):
         out["va"][:, r], out["dc"][r] = _imports(e, r, e.outside(r))
         out["gimp"][r] = sum(e.export(s, r).sum() for s in e.others(r))
+    return out
+
+
+def importer_by_product(e: Economy, sectors: int) -> Terms:
+    """All imports as the perimeter, by product: ``va`` (G importers, N, G origins), ``dc`` and ``gimp`` (G, N)."""
+    out = {"va": np.zeros((e.g, sectors, e.g)), "dc": np.zeros((e.g, sectors)), "gimp": np.zeros((e.g, sectors))}
+    flows = gross_exports(e)
+    for r in range(e.g):
+        modified = e.inverse(e.without(e.outside(r), e.blocks[r]))
+        for i in range(sectors):
+            demand = np.array([flows[row, r] if row % sectors == i else 0.0 for row in range(e.n)])
+            value, content = e.v * (modified @ demand), e.v * (e.b @ demand)
+            out["va"][r, i] = [value[rows].sum() for rows in e.blocks]
+            out["dc"][r, i] = (content - value).sum()
+            out["gimp"][r, i] = demand.sum()
     return out
 
 
@@ -368,6 +393,24 @@ def miroudot_ye(e: Economy) -> Terms:
     return out
 
 
+def miroudot_ye_own(e: Economy, rows: Rows, partners: Sequence[int]) -> Terms:
+    """Miroudot-Ye with the deliveries of some rows of one block to some partners as perimeter: (len(rows),) each."""
+    s = next(t for t in range(e.g) if rows[0] in e.blocks[t])
+    columns = np.concatenate([e.blocks[r] for r in partners])
+    outside = e.without(rows, columns)
+    once = e.inverse(outside)
+    again = once @ (e.a - outside) @ e.b
+    flow = e.final[np.ix_(rows, np.array(partners))].sum(axis=1) + e.a[np.ix_(rows, columns)] @ e.x[columns]
+    home, away = e.blocks[s], e.outside(s)
+    return {
+        "gexp": flow,
+        "dva": e.v[home] @ once[np.ix_(home, rows)] * flow,
+        "ddc": e.v[home] @ again[np.ix_(home, rows)] * flow,
+        "fva": e.v[away] @ once[np.ix_(away, rows)] * flow,
+        "fdc": e.v[away] @ again[np.ix_(away, rows)] * flow,
+    }
+
+
 def extraction(e: Economy, rows: Rows, partners: Sequence[int]) -> Array:
     """Value added lost in every block when some rows stop delivering to some partners: (G,)."""
     columns = np.concatenate([e.blocks[r] for r in partners])
@@ -378,15 +421,16 @@ def extraction(e: Economy, rows: Rows, partners: Sequence[int]) -> Array:
 
 
 def vertical_specialisation(e: Economy) -> Terms:
-    """Hummels-Ishii-Yi: VS, VS1 and what of it comes home, (G,) each."""
-    out = {name: np.zeros(e.g) for name in ("vs", "vs1", "vs1_star")}
-    for s in range(e.g):
+    """Hummels-Ishii-Yi by row and partner, (n, G): VS of a flow; VS1 of a row in the partner's exports, and home."""
+    out = e.empty("vs", "vs_foreign", "vs1", "vs1_star", "vs1_star_final")
+    for s, r in e.pairs():
+        rows = e.blocks[s]
         imported = sum(e.content(range(e.g), t, e.b) @ e.aa(t, s) for t in e.others(s))
-        out["vs"][s] = imported @ e.ll(s) @ e.exports(s)
-        for r in e.others(s):
-            via = e.vv(s) @ e.bb(s, r)
-            out["vs1"][s] += via @ e.exports(r)
-            out["vs1_star"][s] += via @ e.export(r, s)
+        out["vs"][rows, r] = (imported @ e.ll(s)) * e.export(s, r)
+        out["vs_foreign"][rows, r] = e.content(e.others(s), s, e.b) * e.export(s, r)
+        out["vs1"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.exports(r))
+        out["vs1_star"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.export(r, s))
+        out["vs1_star_final"][rows, r] = e.vv(s) * (e.bb(s, r) @ e.yy(r, s))
     return out
 
 

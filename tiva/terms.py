@@ -36,7 +36,8 @@ class Term:
         In the notation of the documentation: V value added per output, B global and L local inverse, Y final demand,
         E exports, ``#`` elementwise product, K_sr = A_sr L_rr.
     unit
-        ``"gross flow"`` (unit of the table), ``"flow"`` (the same, or that of the satellite), ``"share"``, ``"ratio"``.
+        ``"gross flow"`` (unit of the table), ``"flow"`` (the same, or that of the satellite), ``"share"``, ``"ratio"``
+        (of flows that may differ in unit), ``"fraction"`` (of two flows of one kind).
     reference
         Paper and equation.
     """

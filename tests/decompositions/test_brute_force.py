@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,13 +12,16 @@ from hypothesis import given, settings
 import tiva
 from benchmarks.banded import random_shares
 from tests import brute_force
+from tests.decompositions.test_borin_mancini import _with_taxes
 from tests.model.test_leontief import split
 from tests.tables import Oddities, odd_tables, random_table
 from tiva.bands.split import split_by_size
-from tiva.decompositions import self_perimeter
+from tiva.decompositions import miroudot_ye, self_perimeter
+from tiva.decompositions.borin_mancini import source as bm_source
 from tiva.decompositions.borin_mancini import source_terms
 from tiva.decompositions.borin_mancini_sink import sink_terms, vaxim
 from tiva.decompositions.extraction import extraction
+from tiva.decompositions.extraction import group as extraction_of_group
 from tiva.decompositions.headline import by_exporter
 from tiva.decompositions.importer import importer, sectimp
 from tiva.decompositions.johnson_noguera import johnson_noguera
@@ -101,6 +105,14 @@ def _importer(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     return {"va": by_origin["va"].T, "va_total": total["va"], "dc": total["dcimp"], "gimp": total["gimp"]}, exact
 
 
+def _importer_by_product(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    exact = brute_force.importer_by_product(e, len(model.sectors))
+    ours = importer(model, level="sector-bilateral").arrays
+    by_sector = importer(model, level="sector").arrays
+    np.testing.assert_allclose(by_sector["va"], ours["va"].sum(axis=2))
+    return {"va": ours["va"], "dc": by_sector["dcimp"], "gimp": by_sector["gimp"]}, exact
+
+
 def _sectimp(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     exact = brute_force.sectimp(e, len(model.sectors))
     value = sectimp(model, level="sector-bilateral").arrays["va"]
@@ -117,25 +129,61 @@ def _miroudot_ye_world(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     return {"fdc1": by_exporter(model, world_perimeter(model).arrays["fdc1"])}, {"fdc1": exact}
 
 
-def _extraction(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+def _miroudot_ye_own(model: LeontiefModel, e: brute_force.Economy) -> Pair:
     ours, exact = {}, {}
-    for level in ("country", "bilateral"):
+    names = ("gexp", "dva", "ddc", "fva", "fdc")
+    for perimeter in ("sectexp", "sectbil", "bilateral"):
+        arrays = getattr(miroudot_ye, perimeter)(model).arrays
+        assert set(arrays) == {*names, "dc", "fc"}
+        for name in names:
+            ours[f"{name} {perimeter}"] = arrays[name]
+            exact[f"{name} {perimeter}"] = np.zeros_like(arrays[name])
+    for s, rows in [*brute_force.sectors_of(e), *enumerate(e.blocks)]:
+        whole = len(rows) == len(e.blocks[s])
+        cases: list[tuple[str, list[int], Any]] = [("bilateral" if whole else "sectbil", [r], (rows, r))
+                                                   for r in e.others(s)]  # fmt: skip
+        if not whole:
+            cases.append(("sectexp", e.others(s), rows))
+        for perimeter, partners, place in cases:
+            for name, values in brute_force.miroudot_ye_own(e, rows, partners).items():
+                exact[f"{name} {perimeter}"][place] = values
+    return ours, exact
+
+
+def _extraction(model: LeontiefModel, e: brute_force.Economy) -> Pair:
+    """Losses of whole sectors and blocks, by extracting one after the other."""
+    ours, exact = {}, {}
+    owner = np.zeros(e.n, dtype=np.int64)
+    cells = list(brute_force.sectors_of(e))
+    for number, (_, rows) in enumerate(cells):
+        owner[rows] = number
+    for level in ("country", "sector", "bilateral", "sector-bilateral"):
         arrays = extraction(model, level=level).arrays
-        for name in ("gdp_home", "gdp_abroad"):
-            by_pair = np.add.reduceat(arrays[name], model.offsets[:-1], axis=0)
-            ours[f"{name} {level}"] = by_pair if level == "bilateral" else by_pair.sum(axis=1)
-            exact[f"{name} {level}"] = np.zeros_like(ours[f"{name} {level}"])
-    for s in range(e.g):
-        cases = [("country", (s,), e.others(s)), *(("bilateral", (s, r), [r]) for r in e.others(s))]
-        for level, place, partners in cases:
-            lost = brute_force.extraction(e, e.blocks[s], partners)
-            exact[f"gdp_home {level}"][place] = lost[s]
-            exact[f"gdp_abroad {level}"][place] = lost.sum() - lost[s]
+        for k, name in enumerate(("gdp_home", "gdp_abroad")):
+            values = arrays[name].reshape(e.n, -1)
+            by_partner = level.endswith("bilateral")
+            summed = np.zeros((len(cells) if level.startswith("sector") else e.g, e.g if by_partner else 1))
+            place = owner if level.startswith("sector") else model.row_country
+            np.add.at(summed, place, values if by_partner else values.sum(axis=1, keepdims=True))
+            ours[f"{name} {level}"] = summed
+            lost = np.zeros_like(summed)
+            units = cells if level.startswith("sector") else list(enumerate(e.blocks))
+            for i, (s, rows) in enumerate(units):
+                for column, partners in enumerate([[r] for r in range(e.g)] if by_partner else [e.others(s)]):
+                    if partners != [s]:
+                        loss = brute_force.extraction(e, rows, partners)
+                        lost[i, column] = loss[s] if k == 0 else loss.sum() - loss[s]
+            exact[f"{name} {level}"] = lost
     return ours, exact
 
 
 def _vertical_specialisation(model: LeontiefModel, e: brute_force.Economy) -> Pair:
-    return vertical_specialisation(model).arrays, brute_force.vertical_specialisation(e)
+    exact = brute_force.vertical_specialisation(e)
+    ours = dict(vertical_specialisation(model, level="sector-bilateral").arrays)
+    by_row = vertical_specialisation(model).arrays
+    for name in list(exact):
+        exact[f"{name} by row"], ours[f"{name} by row"] = exact[name].sum(axis=1), by_row[name]
+    return ours, exact
 
 
 def _johnson_noguera(model: LeontiefModel, e: brute_force.Economy) -> Pair:
@@ -156,9 +204,11 @@ METHODS: dict[str, Callable[[LeontiefModel, brute_force.Economy], Pair]] = {
     "bilateral": _bilateral,
     "sectbil": _sectbil,
     "importer": _importer,
+    "importer by product": _importer_by_product,
     "sectimp": _sectimp,
     "miroudot-ye": _miroudot_ye,
     "miroudot-ye world": _miroudot_ye_world,
+    "miroudot-ye own perimeters": _miroudot_ye_own,
     "extraction": _extraction,
     "vertical specialisation": _vertical_specialisation,
     "johnson-noguera": _johnson_noguera,
@@ -210,7 +260,7 @@ def test_a_satellite_takes_the_place_of_value_added(
     assert_equal(method(LeontiefModel(table, satellite=jobs), brute_force.economy(table, satellite=jobs)))
 
 
-@pytest.mark.parametrize("method", [name for name in METHODS if name != "sectimp"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in {"sectimp", "importer by product"}])
 def test_bands_of_firm_size_are_rows_like_any_other(method: str) -> None:
     table = random_table(24, 4, 3, Oddities(negative_inventories=2))
     banded = split_by_size(table, random_shares(table, 3, seed=2))
@@ -244,6 +294,37 @@ def test_any_group_of_sectors_and_partners_is_a_perimeter(
     ours = self_perimeter.group(model, sector=sector, importer=importer).arrays
     by_row = {name: values.sum(axis=1) for name, values in ours.items()}
     assert_equal((by_row, {name: values.sum(axis=1) for name, values in exact.items()}))
+
+
+@pytest.mark.parametrize("groups", [None, {"UNION": ("C1", "C3")}])
+def test_extraction_and_miroudot_ye_of_a_group_of_flows(groups: dict[str, tuple[str, ...]] | None) -> None:
+    table = random_table(21, 5, 3, Oddities(netted=(7,), negative_inventories=3))
+    e, model = brute_force.economy(table, groups), LeontiefModel(table, groups=groups)
+    sector, importer = ["s0", "s2"], ["C0", "C2"]
+    sold = np.isin(np.array(model.sectors), sector)[model.row_sector]
+    lost = extraction_of_group(model, sector=sector, importer=importer).arrays
+    terms = miroudot_ye.group(model, sector=sector, importer=importer).arrays
+    scale = float(np.abs(lost["gexp"]).sum())
+    for s in range(e.g):
+        partners = [r for r in e.others(s) if model.countries[r] in importer]
+        rows = np.array([row for row in e.blocks[s] if sold[row]])
+        loss = brute_force.extraction(e, rows, partners)
+        assert lost["gdp_home"][e.blocks[s]].sum() == pytest.approx(loss[s], abs=ROUNDING * scale)
+        assert lost["gdp_abroad"][e.blocks[s]].sum() == pytest.approx(loss.sum() - loss[s], abs=ROUNDING * scale)
+        for name, values in brute_force.miroudot_ye_own(e, rows, partners).items():
+            np.testing.assert_allclose(terms[name][rows].sum(axis=1), values, rtol=0, atol=ROUNDING * scale)
+
+
+def test_imported_content_is_what_inputs_cost_where_taxes_are_apart() -> None:
+    """Hummels, Ishii and Yi: u A^F L E, whatever part of the price of inputs is value added."""
+    table = _with_taxes()
+    e = brute_force.economy(table)
+    exact = np.ones(e.n) @ e.foreign @ e.local
+    exports = brute_force.gross_exports(e)
+    ours = vertical_specialisation(LeontiefModel(table), level="bilateral").arrays
+    np.testing.assert_allclose(ours["vs"], exact[:, None] * exports, rtol=0, atol=ROUNDING * exports.max())
+    source = bm_source(LeontiefModel(table)).arrays
+    assert ours["vs"].sum() > 1.02 * (source["fc"] + source["ddc"]).sum()
 
 
 def test_all_sectors_and_partners_together_are_the_exporter_perspective() -> None:

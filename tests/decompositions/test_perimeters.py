@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import tiva
-from tests.decompositions.test_borin_mancini import AGAINST_PEERS, model
+from tests.decompositions.test_borin_mancini import AGAINST_PEERS, _with_taxes, model
 from tests.paths import shared
 from tests.properties.test_invariance import random_table
 from tiva.decompositions.extraction import extraction
@@ -151,7 +151,7 @@ def test_importer_by_explicit_inverse(pair: tuple[LeontiefModel, Exact]) -> None
         close(terms["va"][r], np.array(value), scale)
         close(totals["va"][r], sum(value), scale)
         whole = np.linalg.solve(np.eye(exact.n) - exact.a, d)
-        close(terms["gimp"][r], np.array([(exact.v * whole)[b].sum() for b in exact.block]), scale)
+        close(terms["gimp_origin"][r], np.array([(exact.v * whole)[b].sum() for b in exact.block]), scale)
 
 
 def test_imports_of_a_product_by_explicit_inverse(pair: tuple[LeontiefModel, Exact]) -> None:
@@ -162,6 +162,40 @@ def test_imports_of_a_product_by_explicit_inverse(pair: tuple[LeontiefModel, Exa
         for n in range(exact.sectors):
             rows = np.array([g * exact.sectors + n for g in range(exact.countries) if g != r])
             close(terms["va"][r, n], exact.loss(rows, [r]), scale)
+
+
+@pytest.mark.parametrize("perimeter", ["importer", "sectimp"])
+def test_origins_of_imports_and_their_taxes_sum_to_gross_imports(perimeter: str) -> None:
+    """By explicit inverse: (V_t + o_t) B_t. d for every origin, with value added as published."""
+    table = _with_taxes()
+    exact, n = Exact(table), table.n
+    inverse = np.linalg.inv(np.eye(n) - exact.a)
+    other = sum(o.intermediate for o in table.other_inputs.values()) / table.output
+    assert (other > 0).any()
+    level = "sector-bilateral" if perimeter == "sectimp" else "bilateral"
+    result = tiva.decompose(table, perspective="importer", perimeter=perimeter, level=level)
+    gross = tiva.decompose(table, perspective="importer", perimeter=perimeter, level=level.removesuffix("-bilateral")
+                           if perimeter == "sectimp" else "country")  # fmt: skip
+    np.testing.assert_allclose(result["gimp_origin"].sum("origin"), gross["gimp"], rtol=ROUNDING)
+    np.testing.assert_allclose(result["taxes_margins"].sum("origin"), gross["taxes_margins"], rtol=ROUNDING)
+    demand = LeontiefModel(table).exports
+    for r, importer_ in enumerate(table.countries):
+        paid = other * (inverse @ demand[:, r])
+        taxes = result["taxes_margins"].sel(importer=importer_)
+        taxes = taxes.sum("sector") if "sector" in taxes.dims else taxes
+        np.testing.assert_allclose(taxes, [paid[b].sum() for b in exact.block], rtol=ROUNDING)
+    assert 0 <= result.attrs["identity_residual"] < ROUNDING
+    assert result["gimp_origin"].attrs["long_name"] == "Content of gross imports by origin"
+    identities = {str(i.left): i for i in result.tiva.check_identities().identities}
+    assert identities["gimp_origin"].holds
+    assert "taxes_margins" in identities["gimp_origin"].right
+
+
+def test_origins_that_miss_something_do_not_pass_for_complete() -> None:
+    model_ = LeontiefModel(random_table(7, 4, 3))
+    model_.__dict__["value_added_by_origin"] = 0.9 * model_.value_added_by_origin
+    result = tiva.decompose(model_, perspective="importer", perimeter="sectimp", level="sector-bilateral")
+    assert result.attrs["identity_residual"] == pytest.approx(0.1 / 0.9)
 
 
 def test_anchors_of_2008() -> None:
@@ -214,7 +248,10 @@ def test_miroudot_ye_world_perimeter_is_the_world_perspective() -> None:
 
 
 def test_vertical_specialisation_totals_and_ratios() -> None:
-    arrays = vertical_specialisation(model(2008)).arrays
+    arrays = {
+        name: np.add.reduceat(values, model(2008).offsets[:-1])
+        for name, values in vertical_specialisation(model(2008)).arrays.items()
+    }
     assert arrays["vs_foreign"].sum() == pytest.approx(arrays["vs1"].sum(), rel=ROUNDING)
     usa = model(2008).countries.index("USA")
     assert arrays["vs1"][usa] == pytest.approx(491533.043, abs=1e-3)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tiva.bands import own_perimeter
 from tiva.bands.domestic import HomeNetwork
 from tiva.bands.expand import domestic_flows
 from tiva.bands.local import LocalNetwork
@@ -227,6 +228,18 @@ class BandedModel:
         by_country = self._aggregate(self.table.final_demand_by_absorber)
         rows = spread(self.export_share, self.segment, by_country)
         rows[np.arange(len(rows)), self._country[self.segment]] = self._rows(self.banded.split.home_final)
+        return self._by_block(rows)
+
+    def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
+        """Return (R, G): final demand of some categories by absorbing block; at home in the mix of the sector."""
+        chosen = [self.table.final_demand_categories.index(name) for name in categories]
+        by_country = self._aggregate(self.table.final_demand[:, :, chosen].sum(axis=2))
+        rows = spread(self.export_share, self.segment, by_country)
+        own = self._country[self.segment]
+        whole = self._aggregate(self.table.final_demand_by_absorber)[self.segment, own]
+        part = by_country[self.segment, own]
+        share = np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
+        rows[np.arange(len(rows)), own] = self._rows(self.banded.split.home_final) * share
         return self._by_block(rows)
 
     def _by_block(self, by_country: FloatArray) -> FloatArray:
@@ -448,14 +461,14 @@ class BandedModel:
         return np.asarray(self.local.deliveries_transpose(unit) + abroad_rows)
 
     @cached_property
-    def _local_needs(self) -> FloatArray:
+    def local_needs(self) -> FloatArray:
         """Shape (n, largest block): M_s L_ss of every block, imports by sector that a unit of each row needs."""
         return self._imported(self.local.inverse(self._stacked_units()))
 
     @cached_property
     def feedback_diagonal(self) -> FloatArray:
         """Shape (R,): diagonal of sum_{j != s} A_sj B_js = E Q_ss M L_ss."""
-        needs = self._local_needs.copy()
+        needs = self.local_needs.copy()
         for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
             needs[a:b] = response @ needs[a:b]
         column = np.arange(len(self.segment)) - self.offsets[self.row_country]
@@ -468,11 +481,19 @@ class BandedModel:
         out = np.empty((len(self.segment), len(self.countries)))
         for s, (a, b) in enumerate(flows.spans):
             first, last = int(self.offsets[s]), int(self.offsets[s + 1])
-            reached = self.trade_system.inverse[:, a:b] @ self._local_needs[a:b, : last - first]
+            reached = self.trade_system.inverse[:, a:b] @ self.local_needs[a:b, : last - first]
             products = flows.rows(s)[self.segment[first:last] - a] * reached.T
             out[first:last] = np.add.reduceat(products, flows.offsets[:-1], axis=1)
         out *= self.export_share[:, None]
         return frozen(out)
+
+    def feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, k, k): rows and columns of E Q_ss M L_ss for c sets of k rows, each of one block."""
+        return own_perimeter.feedback_cells(self, cells)
+
+    def pair_feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, G, k, k): the same of E A_sr F^-1_rs M L_ss for every r, zero at r = s; needs all of F^-1."""
+        return own_perimeter.pair_feedback_cells(self, cells)
 
     def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
         """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of F^-1.

@@ -5,48 +5,70 @@ from __future__ import annotations
 import numpy as np
 
 from tiva.decompositions.borin_mancini import contents
-from tiva.decompositions.carrier import EXPORTERS, Terms
-from tiva.decompositions.headline import by_exporter, content_by_origin
-from tiva.model.operators import Operators
+from tiva.decompositions.carrier import ROWS, ROWS_BY_IMPORTER, Terms
+from tiva.kernels.arrays import FloatArray
+from tiva.model.operators import Operators, abroad, block_columns, own_country
+
+RATIOS = (("vs_share", "vs", "gexp"), ("vs1_share", "vs1", "gexp"))
+
+TWO_SIDES = (
+    "sectors: gexp, vs and vs_foreign by exporting sector, vs1 and vs1_star by the sector that made the value added; "
+    "importers: for vs1 and vs1_star the partner whose exports hold it"
+)
 
 
-def vertical_specialisation(model: Operators) -> Terms:
+def vertical_specialisation(model: Operators, *, level: str = "country") -> Terms:
     """Return imported content of exports and domestic content of other countries' exports.
 
     Parameters
     ----------
     model
         The operators of a table.
+    level
+        ``"country"``, ``"sector"``: axis row; ``"bilateral"``, ``"sector-bilateral"``: axes row × importer. All add up.
 
     Returns
     -------
     Terms
-        Axis exporter, arrays (G,), unit of the table: ``vs`` imported content of exports, returned domestic content
-        included; ``vs_foreign`` without it (the definition of Koopman, Wang and Wei); ``vs1`` domestic content of other
-        countries' exports; ``vs1_star`` the part of it in exports to the country itself; ``vs1_star_final`` of that the
-        part in final goods (Daudin, Rifflart and Schweisguth); the shares ``vs_share`` and ``vs1_share``.
+        Unit of the table: ``vs`` imported content of exports, returned domestic content included; ``vs_foreign``
+        foreign value added in exports (the definition of Koopman, Wang and Wei); ``vs1`` domestic content of other
+        countries' exports; ``vs1_star`` the part of it in exports to the country itself; ``vs1_star_final`` of that
+        the part in final goods (Daudin, Rifflart and Schweisguth); the shares ``vs_share`` and ``vs1_share``. Rows and
+        importers are the exporting sector and its partner for the first two, the sector that made the value added and
+        the partner that exports it for the others.
 
     Notes
     -----
-    vs = sum_{t != s} u A_ts L_ss E_s = foreign content plus domestic double counting. The world totals of
-    ``vs_foreign`` and ``vs1`` are equal.
+    vs = sum_{t != s} u A_ts L_ss E_s: foreign content and domestic double counting, and the taxes and margins in
+    imported inputs where value added is as published. vs1 of row i and partner r is v_i (B_sr E_r)_i, vs1_star
+    v_i (B_sr E_rs)_i. The world totals of ``vs_foreign`` and ``vs1`` are equal.
 
     References
     ----------
     Hummels, Ishii and Yi (2001), Journal of International Economics 54: 75-96; Daudin, Rifflart and Schweisguth (2011),
     Canadian Journal of Economics 44: 1403-1437; Koopman, Wang and Wei (2014).
     """
-    exports = model.exports.sum(axis=1)
+    by_partner = level.endswith("bilateral")
+    if by_partner:
+        model.expect_inverse()
     unit = contents(model)
-    content = content_by_origin(model, exports[:, None])[:, :, 0]
-    own = np.diagonal(content)
-    by_origin = model.value_added_by_origin.T
-    arrays = {
-        "gexp": by_exporter(model, exports),
-        "vs": by_exporter(model, (unit["fc"] + unit["dc"] - unit["dva"]) * exports),
-        "vs_foreign": content.sum(axis=0) - own,
-        "vs1": content.sum(axis=1) - own,
-        "vs1_star": (by_origin * model.exports).sum(axis=0),
-        "vs1_star_final": (by_origin * model.exports_final).sum(axis=0),
+    other = unit["taxes_margins"] - model.local_inverse_transpose(model.other_inputs)
+    imported = unit["fc"] + unit["dc"] - unit["dva"] + other
+    exports = model.exports if by_partner else model.exports.sum(axis=1)
+    made = model.value_added[:, None]
+    held = abroad(model, made * model.apply_inverse(block_columns(model, model.exports.sum(axis=1))))
+    coefficients = {"vs": imported, "vs_foreign": unit["fc"]}
+    arrays = {"gexp": exports} | {
+        name: values[:, None] * exports if by_partner else values * exports for name, values in coefficients.items()
     }
-    return Terms(arrays, EXPORTERS, ratios=(("vs_share", "vs", "gexp"), ("vs1_share", "vs1", "gexp")))
+    arrays["vs1"] = held if by_partner else held.sum(axis=1)
+    for name, flows in (("vs1_star", model.exports), ("vs1_star_final", model.exports_final)):
+        arrays[name] = _coming_home(model, flows, by_partner=by_partner)
+    return Terms(arrays, ROWS_BY_IMPORTER if by_partner else ROWS, (TWO_SIDES,) if level != "country" else (), RATIOS)
+
+
+def _coming_home(model: Operators, flows: FloatArray, *, by_partner: bool) -> FloatArray:
+    """Return v_i (B_sr F_rs)_i for flows F (R, G), by partner r (R, G) or summed over them (R,)."""
+    if not by_partner:
+        return np.asarray(model.value_added * own_country(model, model.apply_inverse(flows)))
+    return abroad(model, model.value_added[:, None] * model.apply_inverse_crosswise(flows))

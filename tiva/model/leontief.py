@@ -172,7 +172,14 @@ class LeontiefModel:
     @cached_property
     def final_demand(self) -> FloatArray:
         """Shape (R, G): final demand by absorbing block, Y."""
-        by_country = self._ordered(self.table.final_demand_by_absorber)
+        return self._by_block(self._ordered(self.table.final_demand_by_absorber))
+
+    def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
+        """Return (R, G): final demand of some of the table's categories by absorbing block."""
+        chosen = [self.table.final_demand_categories.index(name) for name in categories]
+        return self._by_block(self._ordered(self.table.final_demand[:, :, chosen].sum(axis=2)))
+
+    def _by_block(self, by_country: FloatArray) -> FloatArray:
         if len(self.countries) == by_country.shape[1]:
             return by_country
         blocks = np.zeros((by_country.shape[0], len(self.countries)))
@@ -309,6 +316,27 @@ class LeontiefModel:
             out[a:b] = np.add.reduceat(products, self.offsets[:-1], axis=1)
         return frozen(abroad(self, out))
 
+    def feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, k, k): rows and columns of sum_{j != s} A_sj B_js for c sets of k rows, each of one block."""
+        out = np.empty((*cells.shape, cells.shape[1]))
+        for s in np.unique(self.row_country[cells[:, 0]]):
+            within, own = self.row_country[cells[:, 0]] == s, self.inverse_diagonal_blocks[s]
+            feedback = own - self.domestic_blocks[s] @ own - np.eye(len(own))
+            out[within] = _cut(feedback, cells[within] - self.offsets[s])
+        return out
+
+    def pair_feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, G, k, k): the same of A_sr B_rs for every r, zero at r = s; makes :attr:`inverse`."""
+        out = np.zeros((len(cells), len(self.countries), cells.shape[1], cells.shape[1]))
+        for s in np.unique(self.row_country[cells[:, 0]]):
+            a, b = self.offsets[s], self.offsets[s + 1]
+            within = self.row_country[cells[:, 0]] == s
+            delivered = self.flows[a:b] * self.inverse_output
+            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+                if r != s:
+                    out[within, r] = _cut(delivered[:, c:d] @ self.inverse[c:d, a:b], cells[within] - a)
+        return out
+
     def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
         """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); makes :attr:`inverse`."""
         out = np.zeros((*left.shape, len(self.countries)))
@@ -375,3 +403,8 @@ class LeontiefModel:
             paired=paired,
             final=final,
         )
+
+
+def _cut(matrix: FloatArray, cells: IntArray) -> FloatArray:
+    """Return (c, k, k): rows and columns of a matrix for c sets of k positions."""
+    return np.asarray(matrix[cells[:, :, None], cells[:, None, :]])

@@ -85,6 +85,9 @@ class Operators(Protocol):
     def final_demand(self) -> FloatArray:
         """Shape (R, G): final demand by absorbing block, Y."""
 
+    def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
+        """Return (R, G): final demand of some of the table's categories by absorbing block."""
+
     @property
     def exports_final(self) -> FloatArray:
         """Shape (R, G): exports of final goods by importer, zero at home."""
@@ -152,6 +155,12 @@ class Operators(Protocol):
     @property
     def pair_feedback_diagonal(self) -> FloatArray:
         """Shape (R, G): diagonal of A_sr B_rs for every pair; needs all of B."""
+
+    def feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, k, k): rows and columns of sum_{j != s} A_sj B_js for c sets of k rows, each of one block."""
+
+    def pair_feedback_cells(self, cells: IntArray) -> FloatArray:
+        """Return (c, G, k, k): the same of A_sr B_rs for every r, zero at r = s; needs all of B."""
 
     def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
         """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); needs all of B."""

@@ -95,7 +95,9 @@ def _add_discrepancy(
     gross = float(np.abs(gross_flow).sum())
     if axes[0] == "row":
         gap = gap[model.output != 0]
-    elif "origin" not in axes and not model.carries_satellite:
+    elif "origin" in axes:
+        gap = _missed_by_origins(model, gross_flow, axes)
+    elif not model.carries_satellite:
         gap = gap - _on_axes(model, np.where(model.output[:, None] != 0, 0.0, model.exports), axes)
     return float(np.abs(gap).sum() / gross) if gross else 0.0
 
@@ -106,6 +108,14 @@ def _content(model: Operators, gross_flow: FloatArray, axes: tuple[str, ...]) ->
     if axes[0] == "row":
         return np.asarray(unit.reshape(-1, *(1,) * (gross_flow.ndim - 1)) * gross_flow)
     return _on_axes(model, unit[:, None] * model.exports, axes)
+
+
+def _missed_by_origins(model: Operators, by_origin: FloatArray, axes: tuple[str, ...]) -> FloatArray:
+    """Return gross flows, or the satellite in them, less the sum of what is in them by origin."""
+    flows = np.where(model.output[:, None] != 0, model.exports, 0.0)
+    unit = model.value_added_by_origin.sum(axis=0)[:, None] if model.carries_satellite else 1.0
+    whole = _on_axes(model, unit * flows, tuple(axis for axis in axes if axis != "origin"))
+    return np.asarray(whole - by_origin.sum(axis=axes.index("origin")))
 
 
 def _on_axes(model: Operators, flows: FloatArray, axes: tuple[str, ...]) -> FloatArray:
@@ -166,6 +176,8 @@ def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
         return model.countries
     if dim in {"sector", "origin_sector"}:
         return model.sectors
+    if dim == "final_demand":
+        return model.table.final_demand_categories
     if dim in {"size", "origin_size"}:
         return model.bands
     msg = explain(f"no labels for dimension {dim!r}")
@@ -176,7 +188,7 @@ def _variable_attributes(name: str, method: Method, model: Operators, axes: tupl
     row = term(name, method.method)
     per_gross = f"{model.unit} per {model.table.unit}" if model.carries_satellite else "1"
     gross_unit = model.unit if "origin" in axes else model.table.unit
-    units = {"flow": model.unit, "gross flow": gross_unit}.get(row.unit, per_gross)
+    units = {"flow": model.unit, "gross flow": gross_unit, "fraction": "1"}.get(row.unit, per_gross)
     return {
         "long_name": row.name,
         "units": units,
