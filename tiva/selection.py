@@ -15,7 +15,7 @@ from tiva.decompositions.origin import Members, OriginCube, rows_by
 from tiva.decompositions.origin_terms import traced_row
 from tiva.decompositions.self_perimeter import NOT_ADDITIVE
 from tiva.errors import GroupError, MissingExtraError, UnknownLabelError, UsageError, explain
-from tiva.router import Groups, as_model, select_labels
+from tiva.router import Groups, acting_as_one, as_model, select_labels
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -273,7 +273,7 @@ def origins(
     )
     _known("dimension", [name for name, choice in choices.items() if choice is not None], known)
     traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
-    notes: list[str] = []
+    notes = acting_as_one(model, groups)
     taxes = _taxes(model, term, [choices[name] for name in _ORIGINS], notes)
     cells = {
         name: _members(model, name, choice, name in kept, notes, taxes=taxes and name in _ORIGINS)

@@ -9,6 +9,7 @@ import numpy as np
 
 from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.model.operators import Operators, block_columns, own_country
+from tiva.model.own_perimeter import OwnPerimeters, own_perimeters
 
 
 class Deliveries:
@@ -60,12 +61,9 @@ class Deliveries:
         return np.asarray(self.final + products[:, :, 0] - products[:, :, 1])
 
     @cached_property
-    def _kept(self) -> FloatArray:
-        """Shape (R, G): part of a content that counts once in the flow's own perimeter."""
-        model = self.model
-        if self.perimeter == "sectexp":
-            return np.repeat(1.0 / (1.0 + model.feedback_diagonal)[:, None], len(model.countries), axis=1)
-        return np.asarray(1.0 / (1.0 + model.pair_feedback_diagonal))
+    def _perimeters(self) -> OwnPerimeters:
+        """The flow's own perimeters, in which a part of a content counts once."""
+        return own_perimeters(self.model, by_partner=self.perimeter != "sectexp")
 
     def of(self, kinds: Sequence[str], takes: FloatArray) -> dict[str, FloatArray]:
         """Return deliveries that some absorbers take.
@@ -114,7 +112,7 @@ class Deliveries:
             leaving = model.undo_feedback_columns(of(_PASSING[kind]).sum(axis=1))
             made = model.trade_products(paired=_through_exporters(model, leaving))
         elif kind.startswith("kept"):
-            made = of(kind.removeprefix("kept").lstrip("_") or "all") * self._kept[:, :, None]
+            made = self._perimeters.of_flows(of(kind.removeprefix("kept").lstrip("_") or "all"))
         else:
             less, more = _DIFFERENCES[kind]
             made = of(more) - of(less)
