@@ -32,7 +32,7 @@ def _one_size(size: str, path: Path, repeats: int, wanted: str) -> list[dict[str
         if wanted.lower() not in row.name.lower():
             continue
         work = partial(row.work, row.prepare(table))
-        memory = peak_matrices(work, table.n)
+        memory = peak_matrices(work, table.n, beside_result=row.beside_result)
         ratio, base = time_ratio(work, baseline, repeats)
         results.append(
             {

@@ -53,14 +53,26 @@ def inverse_of(matrix: FloatArray) -> Callable[[], object]:
     return baseline
 
 
-def peak_matrices(work: Callable[[], object], n: int) -> float:
-    """Return the peak of memory allocated during ``work``, in n × n float64 matrices."""
+def peak_matrices(work: Callable[[], object], n: int, *, beside_result: bool = False) -> float:
+    """Return the peak of memory allocated during ``work``, in n × n float64 matrices.
+
+    Parameters
+    ----------
+    work
+        Measured once.
+    n
+        Size of the matrix.
+    beside_result
+        Less what its result holds in the end, for work whose output is larger than the matrix.
+    """
     gc.collect()
     tracemalloc.start()
     try:
         result = work()
         _, peak = tracemalloc.get_traced_memory()
+        gc.collect()
+        held, _ = tracemalloc.get_traced_memory()
         del result
     finally:
         tracemalloc.stop()
-    return peak / (8.0 * n * n)
+    return (peak - held if beside_result else peak) / (8.0 * n * n)

@@ -74,8 +74,15 @@ def _crossing_again(model: Operators, reached: FloatArray) -> FloatArray:
     return again
 
 
+def _expect_columns(model: Operators) -> None:
+    """Say that all columns of B will be needed; with bands they are not cut from an inverse."""
+    if not model.bands:
+        model.expect_inverse()
+
+
 def _by_product(model: Operators) -> tuple[FloatArray, FloatArray]:
     """Return content and double counting in the importer's perimeter, importer × product × origin."""
+    _expect_columns(model)
     countries, sectors = len(model.countries), len(model.sectors)
     content, again = (np.zeros((countries, sectors, countries)) for _ in range(2))
     for n in range(sectors):
@@ -141,6 +148,7 @@ def sectimp(model: Operators, *, level: str = "sector") -> Terms:
     ----------
     Borin and Mancini (2019), WPS 8804, section 4.3.
     """
+    _expect_columns(model)
     countries, sectors = len(model.countries), len(model.sectors)
     value, content = (np.zeros((countries, sectors, countries)) for _ in range(2))
     for n in range(sectors):

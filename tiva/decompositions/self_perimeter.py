@@ -166,6 +166,10 @@ def group_contents(
     """Return contents (m, R) as far as they count once in the perimeter of :func:`group`, and its flows (R, G)."""
     partners = np.isin(np.array(model.countries), importer if importer is not None else model.countries)
     sold = np.isin(np.array(model.sectors), sector if sector is not None else model.sectors)[model.row_sector]
+    if partners.all() and sold.all():
+        return model.undo_feedback(left), sold[:, None] & partners
+    if 2 * sold.sum() > len(sold) and not model.bands:
+        model.expect_inverse()
     within = left.copy()
     for s in range(len(model.countries)):
         rows = np.flatnonzero(sold & (model.row_country == s))

@@ -16,7 +16,7 @@ TERMS: tuple[str, ...] = (
 )  # fmt: skip
 """The sixteen terms in the order of the R package decompr; they sum to gross exports."""
 
-THIRD_AT_ONCE = 16
+THIRD_AT_ONCE = 8
 """Third countries whose products are formed in one pass over the flows."""
 
 # Components of E_sr:
@@ -148,10 +148,11 @@ def intrex_by_third(model: Operators) -> Terms:
     for name, right in (("dva_intrexi1", of_home), ("dva_intrexf", of_final), ("dva_intrexi2", of_abroad)):
         arrays[name] = model.trade_products(right)
     for first in range(0, len(countries), THIRD_AT_ONCE):
-        thirds = countries[first : first + THIRD_AT_ONCE]
-        own = [np.flatnonzero(model.row_country == t) for t in thirds]
+        thirds = slice(first, first + THIRD_AT_ONCE)
+        own = [np.flatnonzero(model.row_country == t) for t in countries[thirds]]
         returning = [model.inverse_columns(rows) @ model.exports_final[rows] for rows in own]
         arrays["dva_intrexi2"][:, :, thirds] -= model.trade_products(paired=returning)
+        del returning
     for values in arrays.values():
         values *= dva[:, None, None]
         values[:, countries, countries] = 0.0
