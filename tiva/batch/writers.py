@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 META = b"tiva"
 """Key of the description in the metadata of a parquet file: labels, attributes, dimensions as JSON."""
 
-KEYS = ("exporter", "sector", "size", "importer", "origin", "third")
+KEYS = ("exporter", "sector", "size", "importer", "origin", "third", "final_demand")
 """Dimensions that results may have: columns of every parquet file, null where the result is not split by it."""
 
 
