@@ -15,6 +15,7 @@ from tiva.bands.shares import MARGINS, BandShares
 from tiva.bands.split import BandedTable, split_by_size
 from tiva.decompositions import borin_mancini
 from tiva.model.leontief import LeontiefModel
+from tiva.selection import origins
 from tiva.table.icio_table import IcioTable
 
 Work = Callable[[Any], object]
@@ -123,6 +124,12 @@ def _changed(case: tuple[BandedModel, str, BandShares]) -> object:
     return borin_mancini.contents(changed)
 
 
+def _origins(table: IcioTable) -> object:
+    """Value added by origin country, exporter and absorber, block by block, nothing kept of it."""
+    chosen = origins(LeontiefModel(table), "va", by=("origin", "exporter", "absorber"))
+    return sum(float(block.sum()) for _, block in chosen.cube.blocks())
+
+
 _LU = "the LU factors (0.4), solves with a right side for each country or two, passes over the flows"
 _BLOCKS = "the LU factors and the blocks B_ss cut from its triangles (0.8 together), passes over the flows"
 _WHOLE = "all of B after its LU factors (1.1), products of the size of one country"
@@ -176,6 +183,8 @@ ROWS: tuple[Row, ...] = (
     _method("output-based participation", "output_based:output_based", 1.2, 5.0, _LU),
     _method("WWZ re-exports by third country", "wwz:intrex_by_third", 3.0, 6.0,
             "three products of the flows with a column for each country", beside_result=True),
+    Row("origins: value added by origin, exporter and absorber", _origins, 1.6, 6.0,
+        "the LU factors, and products of the flows with a column for each absorber, in blocks"),
     _method("OECD indicators", "oecd:oecd", 1.3, 6.0, _LU),
     _method("OECD shares, sector-bilateral", "oecd_shares:shares", 1.4, 6.0, _LU, level="sector-bilateral"),
     _method("value added by category of final demand", "oecd_shares:by_category", 0.8, 4.0, _LU),

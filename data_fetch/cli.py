@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tiva.cli.common import Common
-from tiva.errors import TivaError, TivaWarning
+from tiva.errors import TivaError, TivaWarning, UsageError, explain
 
 app = App(
     name="data_fetch",
@@ -173,6 +173,8 @@ def margins(
     out: Path,
     sectors: str = "",
     variables: str = "",
+    flow: str | None = None,
+    fixed: str = "",
     offline: Annotated[bool | None, Parameter(negative=())] = None,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
@@ -192,6 +194,11 @@ def margins(
         Activity codes of the source with commas between; all by default.
     variables
         Variables of the margins file with commas between; all of the source by default.
+    flow
+        "AGENCY:FLOW(VERSION)" where the flow of the source is called otherwise by now; agency and version may be left
+        out.
+    fixed
+        DIMENSION=CODE with commas between: codes of further dimensions of the flow, or other codes than the source's.
     offline
         Use kept answers only.
     common
@@ -202,10 +209,27 @@ def margins(
 
     ensure_writable(out)
     rows = fetch_margins(
-        source, _words(countries), years, sectors=_words(sectors), variables=_words(variables), offline=offline
+        source,
+        _words(countries),
+        years,
+        sectors=_words(sectors),
+        variables=_words(variables),
+        identity=flow,
+        fixed=_pairs(fixed),
+        offline=offline,
     )
     write_margins(rows, out)
     _out().print(f"{out}: {len(rows)} facts", highlight=False, markup=False, soft_wrap=True)
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found = {}
+    for word in _words(text):
+        name, equals, code = word.partition("=")
+        if not equals or not name.strip():
+            raise UsageError(explain("not a dimension and its code", got=repr(word), expected="DIMENSION=CODE"))
+        found[name.strip()] = code.strip()
+    return found
 
 
 def _words(text: str) -> tuple[str, ...]:

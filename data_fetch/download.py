@@ -38,7 +38,8 @@ CHUNK = 1 << 18
 """Bytes read at a time."""
 
 _BAD_REQUEST, _TOO_MANY_REQUESTS, _SERVER_ERROR, _UNAVAILABLE = 400, 429, 500, 503
-_PASSING = (_TOO_MANY_REQUESTS, _UNAVAILABLE)
+PASSING = (_TOO_MANY_REQUESTS, _UNAVAILABLE)
+"""Statuses after which a server may say when to come back."""
 
 Progress = Callable[[int, int | None], None]
 """Called with the bytes here so far and in all (``None``: the server does not say)."""
@@ -120,7 +121,7 @@ class ResumingDownloader:
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 self.forget()
                 raise requests.ConnectionError("the kept part does not fit the file any more")
-            if response.status_code in _PASSING and self.attempts > 0:
+            if response.status_code in PASSING and self.attempts > 0:
                 _wait_as_asked(url, response)
             _refuse(url, response)
             offset = self._agreed_offset(response, offset)
@@ -210,26 +211,40 @@ def _refuse(url: str, response: requests.Response) -> None:
 
 
 def _wait_as_asked(url: str, response: requests.Response) -> None:
-    """Wait as long as ``Retry-After`` says, in seconds or until a date (RFC 9110, 10.2.3).
+    """Wait as long as ``Retry-After`` says (RFC 9110, 10.2.3).
 
     Raises
     ------
     RefusedError
         That is too long to wait.
     """
-    text = response.headers.get("Retry-After", "").strip()
-    seconds = 0.0
-    if text.isdecimal():
-        seconds = float(text)
-    elif text:
-        with suppress(ValueError):  # neither a number nor a date: as if it were not there
-            until = parsedate_to_datetime(text)
-            seconds = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    seconds = asked_wait(response.headers.get("Retry-After", ""))
     if seconds > LONGEST_WAIT:
-        minutes = seconds / 60
-        raise RefusedError(url, f"HTTP status {response.status_code}, try again in {minutes:,.0f} minutes")
+        raise RefusedError(url, later(response.status_code, seconds))
     if seconds > 0:
         time.sleep(seconds)
+
+
+def asked_wait(retry_after: str) -> float:
+    """Return the seconds that a ``Retry-After`` header asks for, as a number or until a date; 0 where it means nothing.
+
+    References
+    ----------
+    RFC 9110, 10.2.3.
+    """
+    text = retry_after.strip()
+    if text.isdecimal():
+        return float(text)
+    if text:
+        with suppress(ValueError):  # neither a number nor a date: as if it were not there
+            until = parsedate_to_datetime(text)
+            return max(0.0, (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return 0.0
+
+
+def later(status: int, seconds: float) -> str:
+    """Say that a server asks for a wait that is too long to sit out."""
+    return f"HTTP status {status}, try again in {seconds / 60:,.0f} minutes"
 
 
 def _total(response: requests.Response, offset: int) -> int | None:

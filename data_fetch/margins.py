@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -33,6 +33,16 @@ OECD_SIZES: Pieces = MappingProxyType(
         "medium": (("S50T249",),),
         "large": (("S_GE250",),),
         "TOTAL": (("_T",),),
+    }
+)
+OECD_TEC_SIZES: Pieces = MappingProxyType(
+    {
+        "micro": (("S0T9",), ("S1T9",)),
+        "small": (("S10T49",), ("S10T19", "S20T49")),
+        "medium": (("S50T249",),),
+        "large": (("S_GE250",),),
+        "TOTAL": (("_T",),),
+        "UNKNOWN": (("_X",), ("_U",)),
     }
 )
 EUROSTAT_SIZES: Pieces = MappingProxyType(
@@ -73,6 +83,7 @@ class Source:
     iso2: bool = False
 
 
+_TRADERS = "goods only, by activity of the trader"
 _FACTOR_COST = "at factor cost; other countries report at basic prices"
 
 SOURCES: Mapping[str, Source] = MappingProxyType(
@@ -94,12 +105,12 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "oecd_tec": Source(
             "oecd_tec",
             (
-                Measure("X", "exports", note="goods only; flow and codes not verified"),
-                Measure("M", "imports_total", note="goods only; flow and codes not verified"),
+                Measure("X", "exports", note=_TRADERS),
+                Measure("M", "imports_total", note=_TRADERS),
             ),
-            OECD_SIZES,
+            OECD_TEC_SIZES,
             "ISIC4",
-            MappingProxyType({"FREQ": "A"}),
+            MappingProxyType({"FREQ": "A", "MEASURE": "TUTT_TEC"}),
         ),
         "eurostat_sbs": Source(
             "eurostat_sbs",
@@ -131,8 +142,8 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
         "eurostat_tec": Source(
             "eurostat_tec",
             (
-                Measure("EXP", "exports", "EUR_mn", 1e-3, "goods only, by activity of the trader"),
-                Measure("IMP", "imports_total", "EUR_mn", 1e-3, "goods only, by activity of the trader"),
+                Measure("EXP", "exports", "EUR_mn", 1e-3, _TRADERS),
+                Measure("IMP", "imports_total", "EUR_mn", 1e-3, _TRADERS),
             ),
             EUROSTAT_SIZES,
             "NACE2",
@@ -146,6 +157,9 @@ SOURCES: Mapping[str, Source] = MappingProxyType(
 _EU_CODES = MappingProxyType({"GRC": "EL", "GBR": "UK"})
 _CURRENCIES = MappingProxyType({"XDC": "LCU_mn", "NC": "LCU_mn", "USD": "USD_mn", "EUR": "EUR_mn"})
 _MILLION = 1e6
+_TOTALS = ("_T", "W", "WLD", "WORLD", "TOTAL", "_Z")
+"""Codes of the total of a dimension; ``_Z``: the dimension does not apply."""
+
 _CONFIDENTIAL = frozenset({"c", "C", "N", "Q"})
 _ESTIMATED = frozenset({"e", "E", "s", "I"})
 
@@ -164,6 +178,8 @@ def fetch_margins(
     offline: bool | None = None,
     folder: str | Path | None = None,
     endpoint: str | None = None,
+    identity: str | None = None,
+    fixed: Mapping[str, str] = MappingProxyType({}),
     client: SdmxClient | None = None,
 ) -> list[dict[str, str]]:
     """Return firm-size margins as rows of ``band_margins.csv``.
@@ -186,6 +202,12 @@ def fetch_margins(
         As in :func:`data_fetch.get`.
     endpoint
         Another entry point of the service.
+    identity
+        ``"AGENCY:FLOW(VERSION)"`` where the source's flow is called otherwise by now; see
+        :func:`data_fetch.sdmx.flow`.
+    fixed
+        Dimension -> code, besides those of the source or in their place; an empty code leaves a dimension free. A
+        dimension that is left free and answers with several codes is taken at its total (``_T``, ``W``, ...).
     client
         All settings of the queries at once, instead of ``offline`` and ``folder``.
 
@@ -193,14 +215,17 @@ def fetch_margins(
     -------
     list of dict
         One fact a row, levels with a ``TOTAL`` row; status ``observed``, ``imputed`` (estimated by the publisher),
-        ``derived`` (summed or recovered), ``confidential`` or ``missing`` (both without a value).
+        ``derived`` (summed or recovered), ``confidential`` or ``missing`` (both without a value). Where a source
+        publishes a variable by two measures (value added at basic prices and at factor cost), the first with
+        values by band counts, and the note names the other.
 
     Raises
     ------
     UnknownLabelError, UsageError
-        Unknown source, country or variable, or no year.
+        Unknown source, country, variable or dimension, or no year.
     FetchError, OfflineError
-        The service does not answer, or may not be asked.
+        The service does not answer, may not be asked, holds nothing of what was asked, or answers with unknown size
+        classes or units, or with several observations of one cell.
     """
     if source not in SOURCES:
         raise UnknownLabelError("source of margins", source, tuple(SOURCES))
@@ -210,7 +235,8 @@ def fetch_margins(
         raise UsageError(explain("margins need years", got=repr(years)))
     measures = _measures(chosen, variables)
     areas = _areas(chosen, countries)
-    asked = flow(chosen.flow, endpoint)
+    asked = flow(chosen.flow, endpoint, identity)
+    chosen = replace(chosen, fixed={k: v for k, v in {**chosen.fixed, **fixed}.items() if v})
     if client is None:
         store = Store(default_folder() if folder is None else Path(folder))
         client = SdmxClient(store, offline=is_offline(offline))
@@ -220,9 +246,25 @@ def fetch_margins(
         if sectors:
             key[asked.activity] = list(sectors)
         answer = client.rows(asked, key, span[0], span[-1])
-        answer = [row for row in answer if _year(row) in span]
-        rows += _facts(answer, asked, chosen, measure, areas, recover=recover)
-    return rows
+        answer = [row for row in answer if _year(row) in span and row[asked.area] in areas]
+        _check_sizes(answer, asked, chosen)
+        free = [] if not answer else [n for n in asked.dimensions or client.dimensions(asked) if n not in key]
+        free = [n for n in free if n not in (asked.activity, asked.size, "UNIT_MEASURE")]
+        for area in areas:
+            mine, note = _at_totals([row for row in answer if row[asked.area] == area], free)
+            told = (note, f"flow {asked.flow} not verified" if asked.status == "unverified" else "")
+            said = replace(measure, note="; ".join(text for text in (measure.note, *told) if text))
+            rows += _facts(mine, asked, chosen, said, areas, recover=recover)
+    if not rows:
+        raise FetchError(
+            explain(
+                f"{asked.agency}:{asked.flow} holds nothing of what was asked",
+                got=f"{listing(areas)}, {listing(span)}, {listing(m.code for m in measures)}",
+                do="ask for other countries, years or sectors"
+                + ("" if asked.status == "seen" else ", or name the flow and its codes: they are not verified"),
+            )
+        )
+    return _one_of_each(rows)
 
 
 def write_margins(rows: Sequence[Mapping[str, str]], path: str | Path) -> Path:
@@ -264,6 +306,52 @@ def _year(row: Mapping[str, str]) -> int:
     return int(text[:4])
 
 
+def _check_sizes(answer: Sequence[Mapping[str, str]], asked: Flow, source: Source) -> None:
+    """Refuse an answer whose size classes are none of those that bands are composed of."""
+    codes = {row[asked.size] for row in answer}
+    parts = {part for band, ways in source.sizes.items() if band != "TOTAL" for way in ways for part in way}
+    totals = {part for way in source.sizes["TOTAL"] for part in way}
+    if codes - totals and not codes & parts:
+        raise FetchError(
+            explain(
+                f"{asked.flow} has other size classes than expected",
+                got=listing(sorted(codes), 20),
+                expected=listing(sorted(parts | totals), 20),
+                do="its codes have changed; write the margins file by hand, or correct the size classes of the source",
+            )
+        )
+
+
+def _at_totals(answer: list[dict[str, str]], free: Sequence[str]) -> tuple[list[dict[str, str]], str]:
+    """Keep the total of each dimension that the query left free; say what else the kept rows are restricted to."""
+    notes = []
+    for name in free:
+        codes = dict.fromkeys(row.get(name, "") for row in answer)
+        total = next((code for code in _TOTALS if code in codes), None)
+        if total is not None:
+            answer = [row for row in answer if row.get(name, "") == total]
+        elif codes and set(codes) != {""}:
+            notes.append(f"{name} {listing(codes)}")
+    return answer, "; ".join(notes)
+
+
+def _one_of_each(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Keep one measure and unit of each country, year, sector and variable: the first that has values by band."""
+    found: dict[tuple[str, ...], dict[tuple[str, str], list[dict[str, str]]]] = {}
+    for row in rows:
+        cell = found.setdefault(tuple(row[name] for name in ("country", "year", "sector", "variable")), {})
+        cell.setdefault((row["source_id"], row["unit"]), []).append(row)
+    kept = []
+    for cell in found.values():
+        by_band = (key for key, lines in cell.items() if any(x["value"] and x["band"] != "TOTAL" for x in lines))
+        best = next(by_band, next(iter(cell)))
+        others = [" in ".join((key[0].rpartition(" ")[2], key[1])) for key in cell if key != best]
+        for row in cell[best]:
+            more = f"also published as {listing(others)}" if others else ""
+            kept.append(row | {"note": "; ".join(text for text in (row["note"], more) if text)})
+    return kept
+
+
 def _facts(
     answer: Sequence[Mapping[str, str]],
     asked: Flow,
@@ -276,8 +364,6 @@ def _facts(
     """Turn the observations of one measure into facts, one cell (country, year, sector, unit) after the other."""
     cells: dict[tuple[str, int, str, str], dict[str, _Cell]] = {}
     for row in answer:
-        if row[asked.area] not in areas:
-            continue
         unit, factor = _unit(row, measure)
         key = (areas[row[asked.area]], _year(row), row[asked.activity], unit)
         classes = cells.setdefault(key, {})
@@ -372,7 +458,9 @@ def _compose(ways: tuple[tuple[str, ...], ...], classes: Mapping[str, _Cell]) ->
         if len(values) == len(parts):
             if len(parts) == 1:
                 return found[0]
-            return sum(values), "derived", f"sum of {' and '.join(parts)}"
+            estimated = any(status == "imputed" for _, status, _ in found)
+            more = ", partly estimated by the publisher" if estimated else ""
+            return sum(values), "derived", f"sum of {' and '.join(parts)}{more}"
         if withheld is None:
             worst = "confidential" if any(status == "confidential" for _, status, _ in found) else "missing"
             withheld = (None, worst, "")

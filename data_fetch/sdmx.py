@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import re
+import time
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from types import MappingProxyType
 from typing import Any
 
+from data_fetch.download import LONGEST_WAIT, PASSING, RETRIES, USER_AGENT, RefusedError, asked_wait, later
 from data_fetch.limits import HourlyLimit
 from data_fetch.store import Record, Store, make_folder, now
 from tiva.errors import (
@@ -28,6 +31,8 @@ from tiva.files import replacing
 
 TIMEOUT = 120.0
 """Seconds that a service may take to answer; large slices take a minute."""
+
+_IDENTITY = re.compile(r"(?:([A-Za-z][\w.-]*):)?([A-Za-z][\w@$-]*)(?:\(([\w.+*-]+)\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Flow:
     measure, area, activity, size
         Names of the dimensions that hold these; ``size`` may be empty.
     status
-        ``"seen"`` in working queries of others, or ``"unverified"``.
+        ``"seen"`` in working queries of others, ``"unverified"``, or ``"given"`` by the caller.
     """
 
     name: str
@@ -89,21 +94,49 @@ def flows() -> Mapping[str, Flow]:
     return MappingProxyType(found)
 
 
-def flow(name: str, endpoint: str | None = None) -> Flow:
-    """Return a flow by name, at another entry point where one is given (a mirror).
+def flow(name: str, endpoint: str | None = None, identity: str | None = None) -> Flow:
+    """Return a flow by name, at another entry point or under another identification where one is given.
+
+    Parameters
+    ----------
+    name
+        One of :func:`flows`.
+    endpoint
+        Entry point of a mirror.
+    identity
+        ``"AGENCY:FLOW(VERSION)"``, of which agency and version may be left out (the agency of the flow, its newest
+        version). The order of the key is then asked from the service.
 
     Raises
     ------
     UnknownLabelError
         No such flow.
+    UsageError
+        An identification of another form.
     """
     known = flows()
     if name not in known:
         raise UnknownLabelError("SDMX flow", name, tuple(known))
     found = known[name]
-    if endpoint is None:
+    if endpoint is not None:
+        found = replace(found, provider=replace(found.provider, endpoint=endpoint))
+    if identity is None:
         return found
-    return replace(found, provider=replace(found.provider, endpoint=endpoint))
+    match = _IDENTITY.fullmatch(identity.strip())
+    if match is None:
+        raise UsageError(
+            explain("not the identification of an SDMX flow", got=repr(identity), expected='"AGENCY:FLOW(VERSION)"')
+        )
+    agency, code, version = match.groups()
+    return replace(
+        found,
+        agency=agency or found.agency,
+        flow=code,
+        version=version or "latest",
+        structure=code.partition("@")[0],
+        dimensions=(),
+        status="given",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +153,19 @@ class SdmxClient:
         Whether kept answers are asked for again.
     limits
         Provider name -> limit; those of ``flows.toml`` where it has none.
+    retries
+        Attempts after the first where the service is busy (429, 503); it is asked again after what its
+        ``Retry-After`` says, at least 1, 2, 3, ... seconds, and every attempt counts against the limit.
+    sleep
+        Waiting.
     """
 
     store: Store
     offline: bool = False
     refresh: bool = False
     limits: Mapping[str, HourlyLimit] | None = None
+    retries: int = RETRIES
+    sleep: Callable[[float], None] = time.sleep
 
     def rows(
         self, flow: Flow, key: Mapping[str, str | Sequence[str]], first: int | None = None, last: int | None = None
@@ -199,8 +239,7 @@ class SdmxClient:
         with self.store.lock("sdmx", name):
             if path.exists() and not self.refresh:
                 return path.read_bytes()
-            self._limit(flow.provider).wait()
-            content = _ask(flow, query, kind, empty_when_not_found)
+            content = self._patiently(flow, query, kind, address, empty_when_not_found)
             make_folder(path.parent)
             with replacing(path) as temporary:
                 temporary.write_bytes(content)
@@ -208,6 +247,20 @@ class SdmxClient:
             record = Record("sdmx", name, sha256, len(content), address, now())
             self.store.write_record(record.succeeding(self.store.record("sdmx", name)))
         return content
+
+    def _patiently(self, flow: Flow, query: Any, kind: str, address: str, empty_when_not_found: bool) -> bytes:
+        """Ask, and ask again later where the service is busy."""
+        limit = self._limit(flow.provider)
+        for attempt in range(1, self.retries + 1):
+            limit.wait()
+            try:
+                return _ask(flow, query, kind, empty_when_not_found)
+            except _BusyError as busy:
+                if busy.seconds > LONGEST_WAIT:
+                    raise RefusedError(address, later(busy.status, busy.seconds)) from busy
+                self.sleep(max(busy.seconds, float(attempt)))
+        limit.wait()
+        return _ask(flow, query, kind, empty_when_not_found)
 
     def _limit(self, provider: Provider) -> HourlyLimit:
         if self.limits and provider.name in self.limits:
@@ -266,6 +319,23 @@ def _structure_query(flow: Flow) -> Any:
     )
 
 
+class _BusyError(FetchError):
+    """The service answers that it has no time now; ``seconds`` is how long it asks to wait."""
+
+    def __init__(self, message: str, status: int, seconds: float) -> None:
+        self.status = status
+        self.seconds = seconds
+        super().__init__(message)
+
+
+def _busy(error: Exception) -> tuple[int, float] | None:
+    """Return the status of a busy service and the seconds that it asks to wait, from what pysdmx raises."""
+    response = getattr(error.__cause__, "response", None)  # pysdmx raises from the error of httpx, which holds it
+    if response is None or response.status_code not in PASSING:
+        return None
+    return int(response.status_code), asked_wait(response.headers.get("Retry-After", ""))
+
+
 def _ask(flow: Flow, query: Any, kind: str, empty_when_not_found: bool) -> bytes:
     from pysdmx import errors
     from pysdmx.api.qb.data import DataFormat
@@ -291,14 +361,14 @@ def _ask(flow: Flow, query: Any, kind: str, empty_when_not_found: bool) -> bytes
         do = "try again later; answers so far are kept"
         if "403" in text:
             do = "the service turns programs away at times: try again later, or from another network"
-        raise FetchError(
-            explain(f"{flow.provider.endpoint} does not answer a query of {flow.flow}", got=text[:600], do=do)
-        ) from error
+        message = explain(f"{flow.provider.endpoint} does not answer a query of {flow.flow}", got=text[:600], do=do)
+        busy = _busy(error)
+        if busy is not None:
+            raise _BusyError(message, *busy) from error
+        raise FetchError(message) from error
 
 
 def _headers() -> dict[str, str]:
-    from data_fetch.download import USER_AGENT
-
     return {"User-Agent": USER_AGENT, "Accept-Language": "en"}
 
 

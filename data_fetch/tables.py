@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_fetch.catalogue import Catalogue, Dataset, catalogue
+from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
 from data_fetch.fetch import get
 from data_fetch.store import default_folder
 from tiva.errors import UsageError, explain, listing
@@ -64,9 +64,8 @@ def open_table(
     dataset = known[name]
     year = _year(dataset) if year is None else year
     root = default_folder() if folder is None else Path(folder)
-    paths = get(name, year, offline=offline, folder=root, sources=known)
-    entries = dataset.select(year)
-    holding = [path for entry, path in zip(entries, paths, strict=True) if entry.first_year is not None]
+    files = files_of(name, year, offline=offline, folder=root, sources=known)
+    holding = [path for path, entry in files.items() if entry.first_year is not None]
     if len(holding) != 1:
         names = listing([path.name for path in holding])
         raise UsageError(explain(f"{name} has several files of {year}", got=names, do="read one with tiva.read"))
@@ -79,6 +78,33 @@ def open_table(
         url=origin.url or dataset.page,
     )
     return table.replace(provenance=described)
+
+
+def files_of(
+    name: str,
+    year: int,
+    *,
+    offline: bool | None = None,
+    folder: str | Path | None = None,
+    sources: Catalogue | None = None,
+) -> dict[Path, FileEntry]:
+    """Return the files of a data set that the table of a year is read from, with their entries in the catalogue.
+
+    Parameters
+    ----------
+    name, year, offline, folder, sources
+        As for :func:`open_table`; with ``offline=True`` the files that are here already.
+
+    Raises
+    ------
+    UsageError
+        A year that the data set does not have.
+    OfflineError, ManualDownloadError, ChecksumError, FetchError
+        A file cannot be had.
+    """
+    known = sources or catalogue()
+    paths = get(name, year, offline=offline, folder=folder, sources=known)
+    return dict(zip(paths, known[name].select(year), strict=True))
 
 
 def _year(dataset: Dataset) -> int:

@@ -18,6 +18,12 @@ L_ss = (I - A_ss)^-1, Y final demand, E gross exports, X output, K_sr = A_sr L_r
 """
 
 
+BY_ORIGIN = (
+    "Terms in the column *by origin* are known by origin (country, sector, band), exporter, importer and final "
+    "absorber: `tiva.origins`, `tiva origins`, or `tiva decompose` with `--origin` or `--absorber`."
+)
+
+
 def _row(cells: list[str]) -> str:
     return "| " + " | ".join(cell.replace("|", "\\|") or " " for cell in cells) + " |"
 
@@ -31,7 +37,7 @@ def page() -> str:
     questions = [[q.question, f"`{q.call()}`", " ".join(f"`{t}`" for t in q.terms), q.remark] for q in guide()]
     combinations = [
         [f"`{m.method}`", m.perspective, m.approach, m.perimeter, ", ".join(m.levels), "yes" if m.additive else "no",
-         " ".join(m.terms), m.reference]
+         " ".join(m.terms), " ".join(m.traced), m.reference]
         for m in methods()
     ]  # fmt: skip
     catalogue = [[f"`{t.code}`", t.method, t.name, f"`{t.formula}`", t.reference] for t in terms()]
@@ -42,8 +48,19 @@ def page() -> str:
                 "## Which question, which options",
                 _table(["question", "call", "terms", "remark"], questions),
                 "## Supported combinations",
+                BY_ORIGIN,
                 _table(
-                    ["method", "perspective", "approach", "perimeter", "levels", "additive", "terms", "reference"],
+                    [
+                        "method",
+                        "perspective",
+                        "approach",
+                        "perimeter",
+                        "levels",
+                        "additive",
+                        "terms",
+                        "by origin",
+                        "reference",
+                    ],
                     combinations,
                 ),
                 "## Terms",

@@ -185,15 +185,18 @@ def test_scheme_can_be_named():
 
 
 def test_names_in_four_languages():
-    for scheme in ("icio50", "icio45", "icio45_2021", "wiod35", "adb35", "common28"):
+    for scheme in set(conc.SCHEMES) - {"exiobase163", "exiobase200", "gloria120", "emerging133", "emerging146"}:
         for language in conc.LANGUAGES:
             names = conc.sector_names(scheme, language)
             assert tuple(names) == codes(scheme)
             assert all(names.values())
     assert conc.sector_names("icio45", "es")["F"] == "Construcción"
     assert conc.sector_names("adb35", "fr")["c32"] == "Éducation"
+    assert conc.sector_names("wiod56", "es")["M72"] == "Investigación y desarrollo"
+    assert conc.sector_names("figaro64_products", "pt")["CPA_I"] == "Alojamento e alimentação"
+    assert conc.sector_names("eora26", "es")["Retail Trade"] == "Comercio al por menor"
     with pytest.raises(ConcordanceError, match="no names in language"):
-        conc.sector_names("figaro64", "pt")
+        conc.sector_names("gloria120", "pt")
     with pytest.raises(UnknownLabelError):
         conc.sector_names("icio45", "de")  # type: ignore[arg-type]
 
@@ -202,7 +205,9 @@ def test_countries():
     known = conc.countries()
     assert conc.country_name("MEX", "es") == "México"
     assert conc.country_name("USA", "fr") == "États-Unis"
-    assert conc.country_name("CN2", "es") == "China processing exports"
+    assert conc.country_name("CN2", "es") == "China, exportaciones de procesamiento"
+    assert all(conc.country_name(code, language) for code in known for language in conc.LANGUAGES)
+    assert conc.country_name("MX1", "fr").startswith("Mexique")
     assert known["CN2"].part_of == "CHN"
     assert known["ROW"].kind == "rest"
     iso2 = [c.iso2 for c in known.values() if c.iso2]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import warnings
 
 import pytest
@@ -35,12 +36,69 @@ def test_members_keep_the_order_of_the_table():
         ("OECD", 2010, 34), ("OECD", 2021, 38), ("ASEAN", 1999, 10), ("MERCOSUR", 2008, 4),
         ("MERCOSUR", 2013, 5), ("MERCOSUR", 2018, 4), ("ANDEAN", 2000, 5), ("ANDEAN", 2010, 4),
         ("ALADI", 1990, 11), ("ALADI", 2012, 13), ("APEC", 1998, 21), ("CARICOM", 2002, 15),
-        ("G20", None, 19), ("G7", None, 7), ("BRICS", 2015, 5), ("SELA", None, 26), ("LAC", None, 33),
+        ("G20", None, 19), ("G7", None, 7), ("BRICS", 2015, 5), ("SELA", None, 25), ("LAC", None, 33),
         ("PACIFIC_ALLIANCE", None, 4), ("CACM", 2000, 5), ("EFTA", 2020, 4), ("CPTPP", 2024, 12),
     ],
 )  # fmt: skip
 def test_number_of_members_of_a_year(group, year, size):
     assert len(groups.country_groups()[group].of_year(year)) == size
+
+
+# Day on which membership began or ended (accession treaties, notices of the organisations): a member of that year
+# when it began in it, not one any more when it ended in it.
+@pytest.mark.parametrize(
+    ("group", "country", "first", "gone"),
+    [
+        ("EU", "DNK", 1973, None), ("EU", "GBR", 1973, 2020), ("EU", "GRC", 1981, None), ("EU", "ESP", 1986, None),
+        ("EU", "SWE", 1995, None), ("EU", "POL", 2004, None), ("EU", "ROU", 2007, None), ("EU", "HRV", 2013, None),
+        ("EA", "GRC", 2001, None), ("EA", "SVN", 2007, None), ("EA", "MLT", 2008, None), ("EA", "SVK", 2009, None),
+        ("EA", "EST", 2011, None), ("EA", "LVA", 2014, None), ("EA", "LTU", 2015, None), ("EA", "HRV", 2023, None),
+        ("EA", "BGR", 2026, None), ("EFTA", "GBR", 1960, 1973), ("EFTA", "PRT", 1960, 1986),
+        ("EFTA", "AUT", 1960, 1995),
+        ("EFTA", "FIN", 1986, 1995), ("EFTA", "ISL", 1970, None), ("EFTA", "LIE", 1991, None),
+        ("MERCOSUR", "VEN", 2012, 2016), ("MERCOSUR", "BOL", 2024, None), ("MERCOSUR", "PRY", 1991, None),
+        ("ANDEAN", "CHL", 1969, 1976), ("ANDEAN", "VEN", 1973, 2006), ("ANDEAN", "PER", 1969, None),
+        ("CARICOM", "BRB", 1973, None), ("CARICOM", "BLZ", 1974, None), ("CARICOM", "BHS", 1983, None),
+        ("CARICOM", "SUR", 1995, None), ("CARICOM", "HTI", 2002, None), ("CACM", "SLV", 1961, None),
+        ("CACM", "HND", 1962, None), ("CACM", "CRI", 1963, None), ("CACM", "PAN", 2013, None),
+        ("SICA", "BLZ", 2000, None), ("SICA", "DOM", 2013, None), ("ALADI", "CUB", 1999, None),
+        ("ALADI", "PAN", 2012, None), ("CAFTA_DR", "DOM", 2007, None), ("CAFTA_DR", "CRI", 2009, None),
+        ("ASEAN", "BRN", 1984, None), ("ASEAN", "VNM", 1995, None), ("ASEAN", "MMR", 1997, None),
+        ("ASEAN", "KHM", 1999, None), ("ASEAN", "TLS", 2025, None), ("CPTPP", "JPN", 2018, None),
+        ("CPTPP", "VNM", 2019, None), ("CPTPP", "PER", 2021, None), ("CPTPP", "MYS", 2022, None),
+        ("CPTPP", "CHL", 2023, None), ("CPTPP", "BRN", 2023, None), ("CPTPP", "GBR", 2024, None),
+        ("APEC", "CHN", 1991, None), ("APEC", "MEX", 1993, None), ("APEC", "CHL", 1994, None),
+        ("APEC", "PER", 1998, None),
+        ("OECD", "MEX", 1994, None), ("OECD", "KOR", 1996, None), ("OECD", "SVK", 2000, None),
+        ("OECD", "CHL", 2010, None),
+        ("OECD", "LVA", 2016, None), ("OECD", "LTU", 2018, None), ("OECD", "COL", 2020, None),
+        ("OECD", "CRI", 2021, None),
+        ("BRICS", "ZAF", 2010, None), ("BRICS", "EGY", 2024, None), ("BRICS", "IDN", 2025, None),
+        ("SAARC", "AFG", 2007, None),
+    ],
+)  # fmt: skip
+def test_years_in_which_membership_begins_and_ends(group, country, first, gone):
+    found = groups.country_groups()[group]
+    assert country in found.of_year(first)
+    assert country not in found.of_year(first - 1)
+    if gone is None:
+        assert country in found.of_year(None)
+    else:
+        assert country in found.of_year(gone - 1)
+        assert country not in found.of_year(gone)
+        assert country not in found.of_year(None)
+
+
+@pytest.mark.parametrize(
+    ("group", "outside"),
+    [
+        ("SELA", "CRI GRD JAM"), ("BRICS", "SAU ARG"), ("ALADI", "NIC CRI"),
+        ("CARICOM", "DOM CUB"), ("RCEP", "IND TLS"), ("CPTPP", "USA"), ("EFTA", "GBR"), ("EU27", "GBR"),
+        ("CACM", "BLZ"),
+    ],
+)  # fmt: skip
+def test_who_is_no_member_although_one_might_think_so(group, outside):
+    assert not set(outside.split()) & set(groups.country_groups()[group].of_year(None))
 
 
 def test_fixed_compositions_equal_the_dated_ones():
@@ -58,6 +116,7 @@ def test_every_group_has_known_members_a_title_and_a_source():
     for name, group in groups.country_groups().items():
         assert group.title, name
         assert group.source, name
+        assert re.match(r"https?://[\w.-]+\.[a-z]+(/|\Z)", group.url), name
         assert set(group.members) <= set(known), name
         assert name not in known, f"{name} would hide a country"
     for name, sector_group in groups.sector_groups().items():

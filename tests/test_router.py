@@ -8,7 +8,14 @@ import pytest
 import tiva
 from tests.decompositions.test_borin_mancini import _with_taxes
 from tests.model.test_leontief import split
-from tiva.errors import BackendFallbackWarning, GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError
+from tiva.errors import (
+    BackendFallbackWarning,
+    GroupError,
+    TivaError,
+    UnknownLabelError,
+    UnsupportedCombinationError,
+    UsageError,
+)
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
 from tiva.terms import LEVELS, methods
@@ -168,3 +175,38 @@ def test_backend_computes_the_same(example: IcioTable) -> None:
         tiva.decompose(LeontiefModel(example), backend="numpy")
     with pytest.warns(BackendFallbackWarning, match="split by firm size are computed by NumPy"):
         tiva.decompose(tiva.split_by_size(example, tiva.example_margins()), backend="cupy")
+
+
+def test_groups_that_act_as_one_are_named_in_the_result(example: IcioTable) -> None:
+    notes = json.loads(tiva.decompose(example, groups="EU27").attrs["notes"])
+    assert "EU27 acts as one country: DEU, ESP, FRA, ITA" in notes
+    assert any("AUT" in note for note in notes)
+    traced = tiva.origins(example, "fva", groups={"NAF": ["CAN", "MEX", "USA"]}, by=("exporter", "origin"))
+    assert "NAF acts as one country: CAN, MEX, USA" in traced.notes
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"groups": []}, "groups need names"),
+        ({"groups": {"": ["MEX", "USA"]}}, "groups need names"),
+        ({"groups": "WLD"}, "every country of the table"),
+        ({"exporter": 3}, "chosen by labels"),
+        ({"satellite": "jobs.csv"}, "array of numbers"),
+    ],
+)
+def test_what_is_no_group_label_or_satellite(example: IcioTable, options: dict[str, object], said: str) -> None:
+    with pytest.raises(TivaError, match=said):
+        tiva.decompose(example, **options)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="missing or infinite"):
+        tiva.decompose(example, satellite=np.full(example.n, np.nan))
+
+
+@pytest.mark.parametrize(("perimeter", "level"), [("sectexp", "sector"), ("sectbil", "sector-bilateral")])
+def test_origins_of_a_group_add_up_in_its_joint_perimeter(example: IcioTable, perimeter: str, level: str) -> None:
+    own = tiva.decompose(example, perspective="self", perimeter=perimeter, level=level, groups="NAFTA")
+    by = ("exporter", "sector", *(("importer",) if level == "sector-bilateral" else ()))
+    for term in ("dva", "fva"):
+        traced = tiva.origins(example, term, perimeter=perimeter, groups="NAFTA", by=(*by, "origin")).to_xarray()
+        gap = abs(traced.sum("origin") - own[term]).max()
+        assert float(gap) <= IDENTITY * float(own["gexp"].max())

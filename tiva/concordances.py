@@ -210,6 +210,10 @@ def _sector_names() -> Mapping[tuple[str, str], Mapping[str, str]]:
     return MappingProxyType({(row["scheme"], row["code"]): MappingProxyType(row) for row in rows})
 
 
+_NAMED_AS = MappingProxyType({"icio45_2021": "icio45", "adb35": "wiod35", "figaro64_products": "figaro64"})
+"""Scheme -> scheme whose translated names it shares."""
+
+
 def sector_names(scheme: str, language: Language = "en") -> dict[str, str]:
     """Return code -> name of each sector of a scheme.
 
@@ -218,8 +222,8 @@ def sector_names(scheme: str, language: Language = "en") -> dict[str, str]:
     scheme
         One of :data:`SCHEMES`.
     language
-        ``"en"`` for all schemes; ``"es"``, ``"pt"``, ``"fr"`` for those of ICIO since 2021, WIOD 2013, ADB
-        and ``common28``.
+        ``"en"`` for all schemes; ``"es"``, ``"pt"``, ``"fr"`` for those of ICIO, WIOD, ADB, FIGARO, Eora26 and
+        ``common28`` (not of EXIOBASE, GLORIA and EMERGING).
 
     Raises
     ------
@@ -232,18 +236,19 @@ def sector_names(scheme: str, language: Language = "en") -> dict[str, str]:
     if language == "en":
         return {sector.code: sector.name for sector in found}
     translated = _sector_names()
-    source = {"icio45_2021": "icio45", "adb35": "wiod35"}.get(scheme, scheme)
+    source = _NAMED_AS.get(scheme, scheme)
     result = {}
-    known = sorted({name for name, _ in translated} | {"adb35", "icio45_2021"})
+    known = sorted({name for name, _ in translated} | set(_NAMED_AS))
     for sector in found:
         code = sector.icio45[0] if scheme == "icio45_2021" else sector.code
         code = sector.aliases[0] if scheme == "adb35" else code
+        code = code.removeprefix("CPA_")
         row = translated.get((source, code))
         if row is None:
             raise ConcordanceError(
                 explain(
                     f"sector scheme {scheme!r} has no names in language {language!r}",
-                    expected=f"one of {listing(known, limit=10)}",
+                    expected=f"one of {listing(known, limit=20)}",
                     do="take language='en'",
                 )
             )

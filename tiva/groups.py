@@ -47,7 +47,7 @@ class CountryGroup:
 
     Attributes
     ----------
-    name, title, source, aliases
+    name, title, source, url, aliases
         As in the data file.
     members
         ISO 3166-1 alpha-3 code -> first and last year of membership (``None``: open).
@@ -56,6 +56,7 @@ class CountryGroup:
     name: str
     title: str
     source: str
+    url: str
     aliases: tuple[str, ...]
     members: Mapping[str, tuple[int | None, int | None]]
 
@@ -139,7 +140,7 @@ def country_groups() -> Mapping[str, CountryGroup]:
             else dict.fromkeys(given, (None, None))
         )
         group = CountryGroup(
-            name, row["title"], row["source"], tuple(row.get("aliases", ())), MappingProxyType(members)
+            name, row["title"], row["source"], row["url"], tuple(row.get("aliases", ())), MappingProxyType(members)
         )
         for label in (name, *group.aliases):
             found[label] = group

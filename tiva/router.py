@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import BackendFallbackWarning, ConcordanceError, GroupError, UnknownLabelError, UsageError, explain
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tiva.bands.split import BandedTable
     from tiva.decompositions.carrier import Terms
+    from tiva.groups import Selection as GroupSelection
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
@@ -133,7 +134,8 @@ def decompose(
             )
         dataset = dataset.sel({name: list(labels)})
     unresolved = [_NOT_BY_SIZE] if model.bands and "size" not in dataset.dims else []
-    return with_notes(dataset, [*unresolved, *(note for _, notes in chosen.values() for note in notes)])
+    said = [*unresolved, *acting_as_one(model, groups), *(note for _, notes in chosen.values() for note in notes)]
+    return with_notes(dataset, list(dict.fromkeys(said)))
 
 
 def as_model(
@@ -195,20 +197,57 @@ def warn_split_on_numpy(backend: str) -> None:
     )
 
 
-def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
+def acting_as_one(model: Operators, groups: Groups = None) -> list[str]:
+    """Return who is in each group that acts as one country, and which members the table does not show.
+
+    Parameters
+    ----------
+    model
+        The operators; their groups are named in any case.
+    groups
+        As they were asked for, where they are known by name: then absent members and years of membership are named.
+    """
+    said = [f"{label} acts as one country: {', '.join(who)}" for label, who in model.members.items()]
+    for selection in (_selections(groups, model.table) or {}).values():
+        said.extend(selection.notes)
+    return said
+
+
+def _selections(groups: Groups, table: IcioTable | Any) -> dict[str, GroupSelection] | None:
     if groups is None:
         return None
     from tiva.groups import resolve_groups
 
     names = (groups,) if isinstance(groups, str) else groups
     expressions = names if isinstance(names, Mapping) else {name: name for name in names}
-    found = resolve_groups(expressions, table.countries, year=table.year)
-    return {name: selection.members for name, selection in found.items()}
+    if not expressions or not all(str(name).strip() for name in expressions):
+        raise GroupError(
+            explain("groups need names", got=repr(groups), do="name a known group, or give a mapping label -> members")
+        )
+    return dict(resolve_groups(expressions, table.countries, year=table.year))
+
+
+def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
+    found = _selections(groups, table)
+    if found is None:
+        return None
+    members = {name: selection.members for name, selection in found.items()}
+    if any(len(set(m)) == len(table.countries) for m in members.values()):
+        raise GroupError(
+            explain(
+                "a group holds every country of the table, so that nothing is exported",
+                got=", ".join(members),
+                do="leave at least one country out of it",
+            )
+        )
+    return members
 
 
 def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the labels that a selection means, and what has to be said about it."""
-    items = (value,) if isinstance(value, str) else tuple(value)
+    items = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
+    if not all(isinstance(item, str) for item in items):
+        raise UsageError(explain(f"{kind} is chosen by labels", got=repr(value), expected="texts, such as 'MEX'"))
     if not items:
         raise UsageError(explain(f"empty selection of {kind}", do=f"leave {kind} out to have all"))
     known = model.sectors if kind == "sector" else model.countries

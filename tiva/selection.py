@@ -12,19 +12,26 @@ from numpy.typing import ArrayLike
 
 from tiva._version import __version__
 from tiva.decompositions.origin import Members, OriginCube, rows_by
+from tiva.decompositions.origin_terms import traced_row
 from tiva.decompositions.self_perimeter import NOT_ADDITIVE
 from tiva.errors import GroupError, MissingExtraError, UnknownLabelError, UsageError, explain
-from tiva.router import Groups, as_model, select_labels
+from tiva.router import Groups, acting_as_one, as_model, select_labels
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from tiva.bands.split import BandedTable
     from tiva.model.operators import Operators
     from tiva.table.icio_table import IcioTable
 
 Choice = str | Sequence[str] | Mapping[str, str | Sequence[str]] | None
 """Labels or group expressions kept one by one; label -> members added up under that label; ``None`` for all."""
+
+TAXES = "taxes_margins"
+"""Label of an origin that is none: taxes, margins and adjustments, where value added is as published."""
+
+_ORIGINS = ("origin", "origin_sector", "origin_size")
 
 DIMS: tuple[str, ...] = (
     "origin", "origin_sector", "origin_size", "exporter", "sector", "size", "importer", "absorber", "absorber_sector",
@@ -158,7 +165,7 @@ class Origins:
     def _attributes(self) -> dict[str, Any]:
         model, cube = self.cube.model, self.cube
         table = getattr(model, "banded", model.table)
-        once = cube.term not in {"content", "dc", "fc", "ddc", "fdc"}
+        known_alike = cube.term in {"content", "dc", "fc"}
         return {
             "title": f"value added by origin, {table.title}",
             "long_name": f"value added by origin: {cube.term} in {cube.flow.replace('_', ' ')}",
@@ -166,9 +173,10 @@ class Origins:
             "method": "origins",
             "term": cube.term,
             "flow": cube.flow,
-            "approach": cube.approach if once else "",
+            "approach": "" if known_alike else cube.method.approach,
+            "perspective": cube.method.perspective,
             "perimeter": cube.perimeter,
-            "additive": "false" if cube.perimeter in {"sectexp", "sectbil"} else "true",
+            "additive": "true" if cube.additive else "false",
             "reference": _REFERENCE,
             "table": table.title,
             "table_sha256": table.checksum,
@@ -181,7 +189,7 @@ class Origins:
 
 
 def origins(
-    table: IcioTable | Operators,
+    table: IcioTable | BandedTable | Operators,
     term: str = "content",
     *,
     by: Sequence[str] | str = ("origin", "exporter"),
@@ -207,9 +215,11 @@ def origins(
     table
         A table, a table split by firm size, or a model of either.
     term
-        ``"content"`` everything in the flow; ``"dc"``, ``"fc"`` of the exporter and of others; ``"va"`` counted once
-        at the exporter's border, of that ``"dva"`` and ``"fva"``; ``"ddc"``, ``"fdc"`` what is counted again;
-        ``"vax"``, ``"ref"`` the ``"dva"`` absorbed abroad and at home.
+        ``"content"`` everything in the flow; ``"dc"``, ``"fc"`` of the exporter and of others; ``"va"`` counted once,
+        of that ``"dva"`` and ``"fva"``; ``"ddc"``, ``"fdc"`` what is counted again; ``"vax"``, ``"ref"`` the ``"dva"``
+        absorbed abroad and at home. From the exporter's perspective also ``"davax" "gvc" "gvcb" "gvcf"`` (source) and
+        ``"vaxim"`` (sink). From the importer's ``"content"``, ``"va"`` and ``"dcimp"`` only: its border tells what
+        comes in for the first time, not whose value added is domestic.
     by
         Dimensions to keep, of :data:`DIMS`; the others are added up over their selection. Breakdown by exporting
         sector is ``sector``, by sector of origin ``origin_sector``.
@@ -217,13 +227,16 @@ def origins(
         ``"exports"``; or ``"final_demand"``: value added in final goods, where ``exporter`` and ``sector`` are the
         country and sector that complete the good (its use at home included) and there is no importer.
     approach
-        ``"source"`` or ``"sink"``.
+        ``"source"`` or ``"sink"``, for the perimeters ``"country"`` and ``"world"``.
     perimeter
-        Whose border counts for ``va dva fva vax ref ddc fdc``: ``"country"`` that of the exporter; ``"sectexp"`` and
-        ``"sectbil"`` that of each flow itself, so that ``va`` of an origin is what its GDP loses without the flow
-        (not additive over flows); ``"world"`` all borders. The last three with the source approach.
+        Whose border counts: ``"country"`` that of the exporter; ``"world"`` all borders; ``"sectexp"``,
+        ``"bilateral"``, ``"sectbil"`` that of the flow itself, so that ``va`` of an origin is what its GDP loses
+        without the flow; ``"group"`` the exports of each exporter from the chosen ``sector`` to the chosen
+        ``importer`` together; ``"importer"`` that of the importer, ``"sectimp"`` for its imports of each product. Own
+        perimeters of exports and that of a product overlap: they are not additive over flows.
     origin, origin_sector, origin_size
-        Where value added is made.
+        Where value added is made. Where it is as published, ``"content"`` has the further origin ``"taxes_margins"``
+        (label of every kept dimension of origin), so that origins add up to the flow.
     exporter, sector, size, importer
         The flows that carry it. Value added in the imports of a country is ``importer=...`` with ``by`` origin.
     absorber, absorber_sector
@@ -259,8 +272,13 @@ def origins(
         )
     )
     _known("dimension", [name for name, choice in choices.items() if choice is not None], known)
-    notes: list[str] = []
-    cells = {name: _members(model, name, choice, name in kept, notes) for name, choice in choices.items()}
+    traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
+    notes = acting_as_one(model, groups)
+    taxes = _taxes(model, term, [choices[name] for name in _ORIGINS], notes)
+    cells = {
+        name: _members(model, name, choice, name in kept, notes, taxes=taxes and name in _ORIGINS)
+        for name, choice in choices.items()
+    }
     _refuse_own_partner(cells["exporter"], cells["importer"])
     cube = OriginCube(
         model,
@@ -273,10 +291,66 @@ def origins(
         approach=approach,
         flow=flow,
         perimeter=perimeter,
+        sold=np.concatenate(cells["sector"].positions),
     )
-    if perimeter in {"sectexp", "sectbil"}:
-        notes.append(NOT_ADDITIVE)
+    notes.extend(_remarks(cube, kept, choices))
     return Origins(cube, tuple(dict.fromkeys(notes)))
+
+
+def _remarks(cube: OriginCube, kept: Sequence[str], choices: Mapping[str, Choice]) -> list[str]:
+    """Return what a reader of the result has to know about its term and perimeter."""
+    notes: list[str] = []
+    stray = cube.model.exports[cube.model.output == 0]
+    if cube.term == "content" and stray.any():
+        notes.append(f"exports of {stray.sum():g} of country-sectors without output have no origin")
+    if not cube.additive:
+        notes.append(NOT_ADDITIVE)
+    if cube.perimeter == "group":
+        notes.append(_perimeter_note(choices["sector"], choices["importer"]))
+    chosen = {name for name, choice in choices.items() if choice is not None}
+    if cube.perimeter == "world" and {"sector", "size", "importer"} & {*kept, *chosen}:
+        notes.append(_WORLD_FLOWS)
+    return notes
+
+
+_WORLD_FLOWS = (
+    "the world perspective is published for a country's exports as a whole; by sector and importer these are the flows "
+    "that carry value added across the border where it counts"
+)
+
+
+def _perimeter_note(sector: Choice, importer: Choice) -> str:
+    def named(choice: Choice, every: str) -> str:
+        if choice is None:
+            return f"all {every}"
+        return choice if isinstance(choice, str) else ", ".join(choice)
+
+    return f"perimeter: exports of {named(sector, 'sectors')} to {named(importer, 'partners')} together"
+
+
+def _taxes(model: Operators, term: str, choices: Sequence[Choice], notes: list[str]) -> bool:
+    """Return whether taxes, margins and adjustments are among the origins; say where they are if not."""
+    if not model.other_inputs.any():
+        return False
+    if term != "content":
+        notes.append(f"value added is as published: taxes and margins in the flow are the origin {TAXES} of content")
+        return False
+    if all(choice is None or TAXES in _items(choice) for choice in choices):
+        notes.append(
+            f"value added is as published: {TAXES} holds taxes, margins and adjustments, which no country adds"
+        )
+        return True
+    notes.append(f"value added is as published: {TAXES} is not among the chosen origins")
+    return False
+
+
+def _items(choice: Choice) -> tuple[str, ...]:
+    """Return the words of a selection, whatever its form."""
+    if choice is None or isinstance(choice, str):
+        return () if choice is None else (choice,)
+    if isinstance(choice, Mapping):
+        return tuple(word for members in choice.values() for word in _items(members))
+    return tuple(choice)
 
 
 def _known(kind: str, names: Sequence[str], known: tuple[str, ...]) -> None:
@@ -285,26 +359,32 @@ def _known(kind: str, names: Sequence[str], known: tuple[str, ...]) -> None:
             raise UnknownLabelError(kind, name, known)
 
 
-def _members(model: Operators, dim: str, choice: Choice, kept: bool, notes: list[str]) -> Members:
+def _members(
+    model: Operators, dim: str, choice: Choice, kept: bool, notes: list[str], *, taxes: bool = False
+) -> Members:
     kind, every = _kind(model, dim)
     chosen: dict[str, tuple[str, ...]] = {}
-    if choice is None:
-        chosen = {label: (label,) for label in every}
-    elif isinstance(choice, Mapping):
-        for name, members in choice.items():
-            chosen[name], said = _labels(kind, members, model, every)
-            notes.extend(said)
-    else:
-        labels, said = _labels(kind, choice, model, every)
+    held: set[str] = set()
+    for name, members in _by_label(choice, every, taxes=taxes).items():
+        words = (members,) if isinstance(members, str) else tuple(members)
+        if taxes and TAXES in words:
+            held.add(name)
+            words = tuple(word for word in words if word != TAXES)
+            if not words:
+                chosen[name] = ()
+                continue
+        labels, said = _labels(kind, words, model, every)
         notes.extend(said)
-        chosen = {label: (label,) for label in labels}
+        together = isinstance(choice, Mapping) or labels == (name,)
+        chosen.update({name: labels} if together else {label: (label,) for label in labels})
     if not chosen:
         raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
-    positions = {name: np.array([every.index(label) for label in labels]) for name, labels in chosen.items()}
+    positions = {name: np.array([every.index(label) for label in labels], int) for name, labels in chosen.items()}
+    others = tuple(name in held for name in positions)
     if kept:
-        return Members((dim,), (tuple(positions),), tuple(positions.values()))
-    together = np.concatenate(list(positions.values()))
-    if len(np.unique(together)) < len(together):
+        return Members((dim,), (tuple(positions),), tuple(positions.values()), others)
+    together_all = np.concatenate(list(positions.values()))
+    if len(np.unique(together_all)) < len(together_all):
         raise GroupError(
             explain(
                 f"groups of {dim} overlap, and {dim} is added up",
@@ -312,7 +392,16 @@ def _members(model: Operators, dim: str, choice: Choice, kept: bool, notes: list
                 do=f"keep {dim} in by, or choose groups without common members",
             )
         )
-    return Members((), (), (together,))
+    return Members((), (), (together_all,), (any(others),))
+
+
+def _by_label(choice: Choice, every: tuple[str, ...], *, taxes: bool) -> Mapping[str, str | Sequence[str]]:
+    """Return label -> words of a selection."""
+    if choice is None:
+        return {label: (label,) for label in (*every, *((TAXES,) if taxes else ()))}
+    if isinstance(choice, Mapping):
+        return choice
+    return {word: (word,) for word in ((choice,) if isinstance(choice, str) else choice)}
 
 
 def _kind(model: Operators, dim: str) -> tuple[str, tuple[str, ...]]:

@@ -62,6 +62,8 @@ class Method:
         Levels that the theory allows; all are sums of the finest, unless ``additive`` is false.
     terms, detail_terms
         Codes of the terms, and of the finer ones where there are any.
+    traced
+        Terms that :func:`tiva.origins` knows by origin and absorber.
     partition
         Terms that sum to gross flows.
     additive
@@ -79,6 +81,7 @@ class Method:
     levels: tuple[str, ...]
     terms: tuple[str, ...]
     detail_terms: tuple[str, ...]
+    traced: tuple[str, ...]
     partition: tuple[str, ...]
     additive: bool
     function: str
@@ -141,6 +144,12 @@ def terms() -> tuple[Term, ...]:
 
 
 @cache
+def decomposition_terms() -> tuple[str, ...]:
+    """Return the codes of every term that a decomposition may have, each once, in the order of the catalogue."""
+    return tuple(dict.fromkeys(row["code"] for row in _rows("terms.csv")))
+
+
+@cache
 def methods() -> tuple[Method, ...]:
     """Return every supported combination."""
     return tuple(_method(row) for row in _rows("methods.csv"))
@@ -155,6 +164,7 @@ def _method(row: dict[str, str]) -> Method:
         levels=tuple(row["levels"].split()),
         terms=tuple(row["terms"].split()),
         detail_terms=tuple(row["detail_terms"].split()),
+        traced=tuple(row["traced"].split()),
         partition=tuple(row["partition"].split()),
         additive=row["additive"] == "true",
         function=row["function"],

@@ -76,3 +76,10 @@ def test_slurm_jobs_have_one_process_of_one_thread() -> None:
     assert "#SBATCH --cpus-per-task=1" in script
     assert "--nthreads 1" in script
     assert "#SBATCH --mem=3G" in script or "#SBATCH --mem=4G" in script
+
+
+def test_slurm_without_its_commands_is_refused_at_once(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("dask_jobqueue")
+    monkeypatch.setenv("PATH", str(project))
+    with pytest.raises(UsageError, match="no command sbatch"):
+        run_plan(project / "plan.toml", scheduler="slurm", progress=False)

@@ -107,12 +107,20 @@ def test_kill_9_at_random_moments(project: Path, undisturbed: dict[str, str]) ->
 def test_kill_9_takes_the_workers_along(project: Path, undisturbed: dict[str, str]) -> None:
     process = started(project, scheduler="processes")
     until(lambda: journal_lines(project / "out") > 0)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text(encoding="ascii").split()
+    children = descendants(process.pid)
     process.kill()
     process.communicate()
     assert children
-    until(lambda: not any(_alive(int(pid)) for pid in children))
+    assert len(children) > 1
+    until(lambda: not any(_alive(pid) for pid in children))
     finished(project, undisturbed)
+
+
+def descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+        found += [int(child), *descendants(int(child))]
+    return found
 
 
 def _alive(pid: int) -> bool:
@@ -299,7 +307,8 @@ def test_a_run_that_was_interrupted_is_not_taken_for_a_whole_one(project: Path) 
     with contextlib.suppress(KeyboardInterrupt):
         run_plan(project / "plan.toml", scheduler="inline", progress=interrupt)
     manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["status"] == "running"
+    assert manifest["status"] == "incomplete"
+    assert manifest["counts"] == {"ok": 2, "pending": 4}
     with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
         tiva.open_results(project / "out")
 
@@ -309,3 +318,62 @@ def test_a_moved_folder_resumes(project: Path, undisturbed: dict[str, str]) -> N
     moved = project.parent / f"{project.name}-moved"
     shutil.copytree(project, moved)
     assert len(finished(moved, undisturbed).skipped) == 6
+
+
+def test_only_what_runs_have_made_is_removed(project: Path) -> None:
+    inline(project)
+    note = project / "out" / "data" / "year=2000" / "note.txt"
+    note.write_text("mine", encoding="utf-8")
+    (project / "out" / "cubes" / "mine").mkdir(parents=True)
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    (project / "plan.toml").write_text(text.replace('[[methods]]\nmethod = "kww"\n', ""), encoding="utf-8")
+    dry = run_plan(project / "plan.toml", dry_run=True)
+    assert len(dry.removed) == 3
+    assert "would remove, no longer in the plan" in dry.summary()
+    report = inline(project)
+    assert "removed, no longer in the plan" in report.summary()
+    assert not list((project / "out").rglob("*kww*"))
+    assert note.read_text(encoding="utf-8") == "mine"
+    assert (project / "out" / "cubes" / "mine").is_dir()
+
+
+def test_the_folder_of_another_plan_or_program_is_refused(project: Path) -> None:
+    inline(project)
+    before = contents(project / "out")
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace('"small"', '"other"')
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    with pytest.raises(OutputError, match="results of another plan"):
+        inline(project)
+    assert contents(project / "out") == before
+    (project / "theirs").mkdir()
+    (project / "theirs" / "manifest.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(OutputError, match="holds other files"):
+        inline(project, out=project / "theirs")
+
+
+@posix_only
+def test_a_run_that_is_asked_to_end_closes_its_books(project: Path, undisturbed: dict[str, str]) -> None:
+    process = started(project, pause=0.3)
+    until(lambda: journal_lines(project / "out") > 0)
+    process.terminate()
+    process.communicate(timeout=PATIENCE_SECONDS)
+    manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "incomplete"
+    assert manifest["counts"]["ok"] == journal_lines(project / "out")
+    assert not (project / "out" / ".work").exists()
+    assert finished(project, undisturbed).skipped
+
+
+def test_a_log_that_cannot_be_written_stops_nothing(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tiva.batch import progress
+
+    monkeypatch.setattr(progress, "LOG_FILE", "/dev/full")
+    if not Path("/dev/full").exists():
+        pytest.skip("this system has no /dev/full")
+    assert inline(project).exit_code == 0
+
+
+def test_files_beside_a_table_count_as_inputs(project: Path) -> None:
+    inline(project)
+    (project / "data" / "t2001_countrylist.csv").write_text("A\nB\nC\n", encoding="utf-8")
+    assert {o.split("_")[0] for o in inline(project).skipped} == {"small-t2000", "small-t2002"}

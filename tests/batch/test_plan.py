@@ -54,6 +54,10 @@ def test_the_example_plan_is_valid_and_its_jobs_are_distinct(tmp_path: Path, mon
         ("[[tables]]\npaths = ['missing.npz']\n" + METHOD, 2, 10, "no such table"),
         ("[[tables]]\npaths = [\n  'no*.npz',\n]\n" + METHOD, 3, 3, "nothing matches"),
         ("[[tables]]\ncatalogue = 'wiod2013'\n" + METHOD, 2, 1, "needs years"),
+        ("[[tables]]\ncatalogue = 'wiod2031'\nyears = 2011\n" + METHOD, 2, 13, "unknown data set"),
+        ("[[tables]]\ncatalogue = 'wiod2013'\nyears = [2050]\n" + METHOD, 3, 9, "has no year 2050"),
+        (EXAMPLE + METHOD + "[run]\nscheduler = 'tcp://u:hunter2@host'\n", 6, 13, "keep secrets out"),
+        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\ngroups = { A = ['B'], B = ['A'] }\n", 7, 12, "A -> B -> A"),
         ("[[tables]]\ncatalogue = 'w'\nyears = '2011-1995'\n" + METHOD, 3, 9, "not a range of years"),
         (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\nbased_on = 'b'\n", 7, 12, "unknown scenario 'b'"),
         (EXAMPLE + METHOD + "[[scenarios]]\nname = 'baseline'\n", 6, 8, "reserved"),
@@ -173,3 +177,34 @@ def test_every_value_is_found_where_it_stands(values: dict[str, object]) -> None
         if path and not isinstance(value, dict | list):
             line, column = positions.value(path)
             assert re.match(re.escape(_toml(value)), lines[line - 1][column - 1 :])
+
+
+def test_secrets_are_refused_wherever_they_stand(tmp_path: Path) -> None:
+    text = EXAMPLE.replace("example = true", "paths = ['x.npz']\noptions = { password = 'hunter2' }")
+    found = problems(text + METHOD, tmp_path)
+    assert any(p.startswith("3:13: ") and "password looks like a secret" in p for p in found), found
+    assert not any("hunter2" in p for p in found)
+
+
+def test_an_entry_with_several_perimeters_and_a_name(tmp_path: Path) -> None:
+    text = EXAMPLE + "[[methods]]\nmethod = 'my'\nperimeter = ['country', 'world']\n"
+    for extra in ("", "name = 'mine'\n"):
+        jobs = [job.id for group in expand(parse_plan(text + extra, tmp_path / "plan.toml")) for job in group.jobs]
+        assert len(set(jobs)) == 2, jobs
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(project: Path) -> None:
+    for folder in ("A/x", "B/x"):
+        (project / folder).mkdir(parents=True)
+        (project / folder / "t.nc").write_bytes((project / "data" / "t2000.nc").read_bytes())
+    text = PLAN.format(form="parquet").replace("data/*.nc", "[AB]/x/t.nc")
+    jobs = [job.id for group in expand(parse_plan(text, project / "plan.toml")) for job in group.jobs]
+    assert {j.split("_")[0] for j in jobs} == {"small-A-x-t.nc", "small-B-x-t.nc"}
+
+
+def test_output_below_the_folder_of_a_pattern(project: Path) -> None:
+    text = PLAN.format(form="parquet").replace('"out"', '"data/results"')
+    assert any("where inputs are looked for" in p for p in problems(text, project))
+    beside = PLAN.format(form="parquet").replace("data/*.nc", "*.nc")
+    (project / "t.nc").write_bytes((project / "data" / "t2000.nc").read_bytes())
+    assert parse_plan(beside, project / "plan.toml").output == project / "out"

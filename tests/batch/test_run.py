@@ -194,7 +194,9 @@ def test_plain_lines_where_there_is_no_terminal(project: Path) -> None:
     code = f"import tiva.batch; tiva.batch.run_plan({str(project / 'plan.toml')!r}, scheduler='inline')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == ""
-    assert len(done.stderr.splitlines()) == 6
+    lines = done.stderr.splitlines()
+    assert lines[0].startswith("run: 6 jobs, 0 unchanged")
+    assert len(lines) == 1 + 6
     assert "\x1b" not in done.stderr
 
 

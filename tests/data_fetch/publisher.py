@@ -17,8 +17,8 @@ class Page:
     """What one address answers.
 
     ``drops`` lists, request by request, after how many bytes the connection is cut; later requests are served whole.
-    ``contents``, where given, lists what successive requests get. The first ``busy`` requests get a status of 503 with
-    ``retry_after``.
+    ``contents``, where given, lists what successive requests get. The first ``busy`` requests get ``busy_status``
+    with ``retry_after``.
     """
 
     body: bytes = b""
@@ -35,6 +35,7 @@ class Page:
     encoding: str = ""
     retry_after: str = ""
     busy: int = 0
+    busy_status: int = 503
 
 
 @dataclass
@@ -96,8 +97,9 @@ class Publisher:
 
             def answer(self, page: Page, body: bytes, drop: int | None, busy: bool) -> None:
                 if busy:
-                    self.send_response(503)
-                    self.send_header("Retry-After", page.retry_after)
+                    self.send_response(page.busy_status)
+                    if page.retry_after:
+                        self.send_header("Retry-After", page.retry_after)
                     self.send_header("Content-Length", "0")
                     self.end_headers()
                     return

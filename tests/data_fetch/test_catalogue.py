@@ -107,3 +107,15 @@ def test_names_that_vary(dataset, file, year):
     assert KNOWN[dataset].hand_entry(file).first_year == year
     others = [name for name, other in KNOWN.items() if name != dataset and other.accepts(file)]
     assert others == []
+
+
+def test_licences_that_differ_by_release():
+    found = {name: dataset.licence for name, dataset in catalogue().datasets.items()}
+    assert "CC BY-SA 4.0" in found["exiobase3.8.2_ixi"]
+    assert all(
+        "non-commercial" in found[f"exiobase{x}"] for x in ("3.9.6_ixi", "3.9.6_pxp", "3.10.2_ixi", "3.10.2_pxp")
+    )
+    assert found["wiod2013"] == found["wiod2016"] == found["lrwiod"] == "CC BY 4.0"
+    assert "CC BY 4.0" in found["figaro25"]
+    assert "academic" in found["eora26"]
+    assert "non-commercial" in found["gloria"]

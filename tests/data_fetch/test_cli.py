@@ -87,6 +87,19 @@ def test_margins_offline_writes_nothing(run, tmp_path):
     assert not out.exists()
 
 
+def test_margins_take_another_flow_and_codes(run, tmp_path):
+    more = ("--countries", "MEX", "--years", "2019", "--out", str(tmp_path / "m.csv"))
+    code, _, err = run("margins", "oecd_tec", *more, "--flow", "OECD.SDD.TPS:DSD_TEC_ISIC5@DF_TEC(2.0)")
+    assert code == 3
+    assert "datastructure/OECD.SDD.TPS/DSD_TEC_ISIC5/latest" in err
+    code, _, err = run("margins", "oecd_sdbs", *more, "--fixed", "UNIT_MEASURE=XDC,FREQ=")
+    assert code == 3
+    assert "/.MEX.VALU...XDC?" in err
+    code, _, err = run("margins", "oecd_sdbs", *more, "--fixed", "UNIT_MEASURE")
+    assert code == 2
+    assert "DIMENSION=CODE" in err
+
+
 def test_compare_needs_kept_answers_when_offline(run, tmp_path):
     import tiva
 

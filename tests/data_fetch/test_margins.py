@@ -35,7 +35,7 @@ def test_bands_units_and_status_of_the_oecd(sdbs):
     assert {row["unit"] for row in found.values()} == {"LCU_mn"}
     assert found["micro"]["status"] == "observed"
     assert found["small"]["status"] == "derived"
-    assert "S10T19 and S20T49" in found["small"]["note"]
+    assert "sum of S10T19 and S20T49, partly estimated by the publisher" in found["small"]["note"]
     assert found["micro"]["sector_scheme"] == "ISIC4"
     assert "VALU" in found["micro"]["source_id"]
 
@@ -77,7 +77,7 @@ def test_rows_are_read_by_the_margins_reader(sdbs, tmp_path):
     assert path.read_text().splitlines()[0] == ",".join(COLUMNS)
 
 
-def structure(publisher, flow_id: str, names: tuple[str, ...]) -> None:
+def structure(publisher, flow_id: str, names: tuple[str, ...], agency: str = "ESTAT") -> None:
     text = (SAMPLES / "eurostat_sbs_structure.xml").read_text()
     first, rest = text.split('<s:DimensionList id="DimensionDescriptor">')
     dimensions, last = rest.split("<s:TimeDimension")
@@ -88,7 +88,9 @@ def structure(publisher, flow_id: str, names: tuple[str, ...]) -> None:
     )
     first = first.replace("</s:ConceptScheme>", concepts + "</s:ConceptScheme>").replace("SBS_SC_OVW", flow_id)
     body = first + '<s:DimensionList id="DimensionDescriptor">' + "".join(made) + "<s:TimeDimension" + last
-    publisher.pages[f"/rest/datastructure/ESTAT/{flow_id}/latest"] = Page(body.encode())
+    publisher.pages[f"/rest/datastructure/{agency}/{flow_id}/latest"] = Page(
+        body.replace('"ESTAT"', f'"{agency}"').encode()
+    )
 
 
 def test_eurostat_business_statistics(publisher, store):
@@ -108,7 +110,7 @@ def test_eurostat_business_statistics(publisher, store):
     assert "CC BY 4.0" in found["TOTAL"]["licence"]
 
 
-def test_eurostat_trade_by_size(publisher, store):
+def test_eurostat_trade_by_size(publisher, store, tmp_path):
     names = ("freq", "stk_flow", "nace_r2", "sizeclas", "partner", "unit", "geo")
     structure(publisher, "EXT_TEC01", names)
     serve(publisher, "/rest/data/ESTAT,EXT_TEC01,1.0/A.EXP.C..WORLD.THS_EUR.ES", "eurostat_tec.csv")
@@ -121,6 +123,99 @@ def test_eurostat_trade_by_size(publisher, store):
     assert found["UNKNOWN"]["value"] == "10.0"
     assert found["TOTAL"]["value"] == "2000.0"
     assert "goods only" in found["TOTAL"]["note"]
+    assert {(row["unit"], row["sector_scheme"], row["country"]) for row in rows} == {("EUR_mn", "NACE2", "ESP")}
+    bands = pytest.importorskip("tiva.bands.margins")
+    assert len(bands.read_margins(write_margins(rows, tmp_path / "band_margins.csv")).facts) == 6
+
+
+TEC_SAMPLE = SAMPLES / "oecd_tec.csv"
+TEC = (
+    "FREQ", "TABLE", "REF_AREA", "ACTIVITY", "SIZE_CLASS", "TOP_ENT", "NBPARTNER", "PARTNER_COUNTRY", "CPC", "TTRADER",
+    "TOWNERSHIP", "EXPINT", "MEASURE", "FLOW", "UNIT_MEASURE",
+)  # fmt: skip
+"""Dimensions of the OECD's trade by enterprise characteristics; their order is made up."""
+
+
+@pytest.fixture
+def tec(publisher, store):
+    structure(publisher, "DSD_TEC_ISIC4", TEC, "OECD.SDD.TPS")
+
+    def call(text=None, flow="DSD_TEC_ISIC4@DF_TEC01,1.1", countries=("FRA", "MEX"), **more):
+        path = f"/rest/data/OECD.SDD.TPS,{flow}/A..{'+'.join(countries)}.C.........TUTT_TEC.X."
+        publisher.pages[path] = Page((text or TEC_SAMPLE.read_text()).encode())
+        return data_fetch.fetch_margins(
+            "oecd_tec", countries, 2019, sectors=("C",), variables=("exports",), client=SdmxClient(store),
+            endpoint=publisher.address("/rest"), **more,
+        )  # fmt: skip
+
+    return call
+
+
+def test_trade_by_size_of_the_oecd(tec, tmp_path):
+    rows = tec()
+    found = by_band(rows, country="FRA")
+    assert {band: (row["value"], row["status"]) for band, row in found.items()} == {
+        "micro": ("20.0", "observed"), "small": ("60.0", "observed"), "medium": ("80.0", "observed"),
+        "large": ("236.0", "observed"), "TOTAL": ("400.0", "observed"), "UNKNOWN": ("4.0", "observed"),
+    }  # fmt: skip
+    assert {(row["variable"], row["unit"], row["sector_scheme"], row["partner"]) for row in rows} == {
+        ("exports", "USD_mn", "ISIC4", "WLD")
+    }
+    assert found["micro"]["source_id"] == "OECD.SDD.TPS:DSD_TEC_ISIC4@DF_TEC01(1.1) X"
+    assert "goods only" in found["micro"]["note"]
+    assert "not verified" in found["micro"]["note"]
+    withheld = by_band(rows, country="MEX")
+    assert (withheld["micro"]["value"], withheld["micro"]["status"]) == ("5.0", "derived")
+    assert (withheld["medium"]["value"], withheld["medium"]["status"]) == ("20.0", "imputed")
+    bands = pytest.importorskip("tiva.bands.margins")
+    assert len(bands.read_margins(write_margins(rows, tmp_path / "band_margins.csv")).facts) == 11
+
+
+def test_flow_that_is_called_otherwise_and_codes_of_further_dimensions(tec):
+    rows = tec(flow="DSD_TEC_ISIC4@DF_TEC,latest", countries=("FRA",), identity="DSD_TEC_ISIC4@DF_TEC")
+    assert {row["source_id"] for row in rows} == {"OECD.SDD.TPS:DSD_TEC_ISIC4@DF_TEC(latest) X"}
+    assert not any("not verified" in row["note"] for row in rows)
+    with pytest.raises(UnknownLabelError, match="did you mean 'PARTNER_COUNTRY'"):
+        tec(fixed={"PARTNER_COUNTR": "W"})
+    with pytest.raises(UsageError, match="AGENCY:FLOW"):
+        tec(identity="OECD/TEC 01")
+
+
+def test_rows_without_a_total_say_what_they_are_restricted_to(tec):
+    lines = [line for line in TEC_SAMPLE.read_text().splitlines() if ",W," not in line]
+    rows = tec("\n".join(lines))
+    assert {row["country"] for row in rows} == {"FRA"}
+    assert all("PARTNER_COUNTRY EXT" in row["note"] for row in rows)
+    assert by_band(rows)["TOTAL"]["value"] == "250.0"
+
+
+def test_size_classes_that_are_not_known(tec):
+    text = TEC_SAMPLE.read_text()
+    for old, new in (("S0T9", "E0_9"), ("S10T49", "E10"), ("S50T249", "E50"), ("S_GE250", "E250"), (",_X,", ",E_X,")):
+        text = text.replace(old, new)
+    with pytest.raises(FetchError, match=r"other size classes(.|\n)*E0_9(.|\n)*S0T9"):
+        tec(text)
+
+
+def test_nothing_of_what_was_asked(publisher, store):
+    with pytest.raises(FetchError, match=r"holds nothing of what was asked(.|\n)*MEX, 2019, VALU"):
+        data_fetch.fetch_margins(
+            "oecd_sdbs", ("MEX",), 2019, variables=("va",), client=SdmxClient(store),
+            endpoint=publisher.address("/rest"),
+        )  # fmt: skip
+
+
+def test_two_measures_of_a_variable_are_not_mixed(publisher, store, tmp_path):
+    text = (SAMPLES / "sdbs_valu.csv").read_text()
+    publisher.pages[SDBS + "A.MEX.VALU..."] = Page(text.encode())
+    publisher.pages[SDBS + "A.MEX.VAFC..."] = Page(text.replace(",VALU,", ",VAFC,").replace(",100,", ",95,").encode())
+    rows = data_fetch.fetch_margins(
+        "oecd_sdbs", ("MEX",), 2019, variables=("va",), client=SdmxClient(store), endpoint=publisher.address("/rest")
+    )
+    assert [row["band"] for row in rows] == ["micro", "small", "medium", "large", "TOTAL"]
+    assert all("VALU" in row["source_id"] and "also published as VAFC in LCU_mn" in row["note"] for row in rows)
+    bands = pytest.importorskip("tiva.bands.margins")
+    assert len(bands.read_margins(write_margins(rows, tmp_path / "m.csv")).facts) == 5
 
 
 def test_unit_that_cannot_be_told(publisher, store):

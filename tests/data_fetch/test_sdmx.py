@@ -87,11 +87,44 @@ def test_no_observations_are_an_empty_answer(publisher, client):
     assert client.rows(flow("oecd_sdbs", publisher.address("/rest")), {"MEASURE": "VALU"}) == []
 
 
-@pytest.mark.parametrize(("status", "words"), [(403, "turns programs away"), (500, "500"), (429, "429")])
-def test_refusals_and_failures_keep_nothing(publisher, store, client, status, words):
+@pytest.mark.parametrize(
+    ("status", "words", "attempts"),
+    [(403, "turns programs away", 1), (500, "500", 1), (429, "429", 3), (503, "503", 3)],
+)
+def test_refusals_and_failures_keep_nothing(publisher, store, status, words, attempts):
     publisher.pages[SDBS + "..VALU..."] = Page(b"<html>no</html>", status, "text/html")
+    clock = Clock()
+    client = SdmxClient(store, retries=2, sleep=clock.sleep)
     with pytest.raises(FetchError, match=words):
         client.rows(flow("oecd_sdbs", publisher.address("/rest")), {"MEASURE": "VALU"})
+    assert list(store.folder("sdmx").glob("*")) == []
+    assert len(publisher.requests) == attempts
+    assert clock.slept == [1.0, 2.0][: attempts - 1]
+
+
+@pytest.mark.parametrize(("status", "asked", "waits"), [(429, "1", [1.0]), (503, "7", [7.0]), (503, "", [1.0])])
+def test_a_busy_service_is_asked_again_when_it_says(publisher, store, status, asked, waits):
+    serve(publisher, SDBS + "..VALU...", "sdbs_valu.csv")
+    page = publisher.pages[SDBS + "..VALU..."]
+    page.busy, page.busy_status, page.retry_after = 1, status, asked
+    clock = Clock()
+    limit = HourlyLimit(store.root / "l.json", 60, clock=clock, sleep=clock.sleep)
+    client = SdmxClient(store, limits={"oecd": limit}, sleep=clock.sleep)
+    asked_flow = flow("oecd_sdbs", publisher.address("/rest"))
+    assert len(client.rows(asked_flow, {"MEASURE": "VALU"})) == 12
+    assert clock.slept == waits
+    assert len(publisher.requests) == 2
+    assert len(json.loads(limit.journal.read_text())) == 2  # the service counts the refused query too
+    assert len(client.rows(asked_flow, {"MEASURE": "VALU"})) == 12
+    assert len(publisher.requests) == 2
+
+
+def test_a_wait_of_hours_is_left_to_the_user(publisher, store):
+    publisher.pages[SDBS + "..VALU..."] = Page(b"", busy=9, busy_status=429, retry_after="7200")
+    clock = Clock()
+    with pytest.raises(FetchError, match="429, try again in 120 minutes"):
+        SdmxClient(store, sleep=clock.sleep).rows(flow("oecd_sdbs", publisher.address("/rest")), {"MEASURE": "VALU"})
+    assert (len(publisher.requests), clock.slept) == (1, [])
     assert list(store.folder("sdmx").glob("*")) == []
 
 

@@ -198,7 +198,7 @@ def test_bands_of_firm_size_add_up() -> None:
 def test_refused_selections() -> None:
     table = random_table(15)
     with pytest.raises(UnsupportedCombinationError, match="approach=source"):
-        tiva.origins(table, "ddc", approach="sink")
+        tiva.origins(table, "davax", approach="sink")
     with pytest.raises(UnsupportedCombinationError):
         tiva.origins(table, "dva", flow="final_demand")
     with pytest.raises(UnknownLabelError, match="unknown dimension"):
@@ -273,7 +273,7 @@ class TestPerimeters:
         again = origins(table, "fdc", perimeter="world").to_xarray().sum("origin")
         np.testing.assert_allclose(again, world["fdc"], atol=self.ROUNDING * exports.sum())
 
-    @pytest.mark.parametrize("options", [{"approach": "sink", "perimeter": "sectexp"}, {"perimeter": "bilateral"}])
+    @pytest.mark.parametrize("options", [{"approach": "sink", "perimeter": "sectexp"}, {"perimeter": "region"}])
     def test_other_perimeters_are_refused(self, options: dict[str, str]) -> None:
         with pytest.raises(UnsupportedCombinationError, match="perimeter=sectexp"):
-            origins(TABLES["example"], "va", **options)  # type: ignore[arg-type]
+            origins(TABLES["example"], "va", **options)

@@ -21,15 +21,16 @@ def numbers() -> dict[str, Any]:
     return {"z": z, "f": f, "X": x[:, None], "va": (x - z.sum(axis=0))[None]}
 
 
-def written(path: Path, arrays: dict[str, Any], group: str = "") -> Path:
+def written(path: Path, arrays: dict[str, Any], group: str = "", labels: bool = True) -> Path:
     """Write as MATLAB 7.3 does: arrays transposed, strings as references, a user block of 512 bytes."""
     with h5py.File(path, "w", userblock_size=512) as file:
         root = file.create_group(group) if group else file
         for name, values in arrays.items():
             root.create_dataset(name, data=np.asarray(values).T)
-        for name, labels in (("country_list", AREAS), ("sector_list", SECTORS), ("final_list", FINAL)):
-            cells = root.create_dataset(name, (1, len(labels)), dtype=h5py.ref_dtype)
-            for i, label in enumerate(labels):
+        lists = (("country_list", AREAS), ("sector_list", SECTORS), ("final_list", FINAL)) if labels else ()
+        for name, found in lists:
+            cells = root.create_dataset(name, (1, len(found)), dtype=h5py.ref_dtype)
+            for i, label in enumerate(found):
                 codes = np.frombuffer(label.encode("utf-16-le"), dtype=np.uint16)[:, None]
                 cells[0, i] = file.create_dataset(f"#refs#/{name}{i}", data=codes).ref
     with path.open("r+b") as handle:
@@ -46,6 +47,22 @@ def test_reads_what_was_written_transposed(tmp_path: Path, group: str) -> None:
     np.testing.assert_array_equal(table.value_added, arrays["va"][0])
     assert table.countries == ("CHN", "SRB")
     assert (table.sectors, table.final_demand_categories, table.year) == (tuple(SECTORS), tuple(FINAL), 2018)
+
+
+def test_edition_without_labels_in_the_file(tmp_path: Path) -> None:
+    arrays = numbers()
+    renamed = {f"MRIO_{name.upper()}_E": values for name, values in arrays.items()}
+    path = written(tmp_path / "EMERGING_E_2020.mat", renamed, labels=False)
+    with pytest.raises(ReaderError, match=r"has no list of countries(.|\n)*MRIO_Z_E(.|\n)*country_labels="):
+        tiva.read(path)
+    with pytest.raises(ReaderError, match=r"has no list of sectors(.|\n)*sector_labels="):
+        tiva.read(path, country_labels=AREAS)
+    with pytest.raises(ReaderError, match="does not fit the labels"):
+        tiva.read(path, country_labels=AREAS, sector_labels=SECTORS[:2])
+    table = tiva.read(path, country_labels=AREAS, sector_labels=SECTORS, value_added="published")
+    np.testing.assert_array_equal(table.intermediate, arrays["z"])
+    np.testing.assert_array_equal(table.value_added, arrays["va"][0])
+    assert (table.final_demand_categories, table.year) == (tuple(FINAL), 2020)
 
 
 def test_summing_while_reading_is_summing_after(tmp_path: Path) -> None:

@@ -53,6 +53,17 @@ def test_gap_of_the_publisher_is_a_row_of_its_own(tmp_path: Path) -> None:
     assert np.abs(gap[1:]).max() == pytest.approx(0, abs=1)
 
 
+@pytest.mark.parametrize("value_added", ["residual", "published"])
+def test_columns_that_are_far_from_the_rows_are_refused(tmp_path: Path, value_added: str) -> None:
+    def larger(text: str) -> str:
+        return "\n".join(
+            "\t".join(str(2 * float(x)) for x in line.split("\t") if x.strip()) for line in text.splitlines()
+        )
+
+    with pytest.raises(ReaderError, match=r"columns do not add up(.|\n)*% of world output(.|\n)*shifted"):
+        tiva.read(copied(tmp_path, "Eora26_2015_bp_VA.txt", larger), value_added=value_added)
+
+
 def test_labels_beside_the_archive(tmp_path: Path) -> None:
     folder = fixture("eora26")
     matrices = {p.name.replace(".", "__"): p for p in folder.glob("Eora*")}

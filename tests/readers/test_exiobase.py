@@ -26,6 +26,17 @@ def changed(path: Path, changes: Mapping[str, Callable[[str], str] | None]) -> P
     return path
 
 
+def shifted(text: str, left: bool = False) -> str:
+    """Move all numbers one column to the right, or to the left."""
+    lines = text.splitlines()
+    moved = []
+    for line in lines[3:]:
+        cells = line.split("\t")
+        numbers = [*cells[3:], "0.0"] if left else ["0.0", *cells[2:-1]]
+        moved.append("\t".join([*cells[:2], *numbers]))
+    return "\n".join([*lines[:3], *moved]) + "\n"
+
+
 def test_parses_to_its_expected_values() -> None:
     table = tiva.read(fixture(NAME), value_added="published")
     assert_parsed(table, expected(NAME), taxes=TAXES)
@@ -79,6 +90,8 @@ def test_a_total_is_not_added_to_its_parts(tmp_path: Path) -> None:
         ("satellite/F.txt", lambda t: t.replace("Operating", "operating"), "no extension has the value-added rows"),
         ("satellite/F.txt", None, "no F.txt"),
         ("Y.txt", None, "no known table layout"),
+        ("Y.txt", lambda t: shifted(t, left=True), r"exports beside the flows(.|\n)*Exports: Total(.|\n)*shifted"),
+        ("Z.txt", lambda t: shifted(t), "rows do not add up to output"),
     ],
 )
 def test_bad_input_is_named(tmp_path: Path, name: str, change: Callable[[str], str] | None, message: str) -> None:

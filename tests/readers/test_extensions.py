@@ -52,6 +52,20 @@ def eora(folder: Path) -> Path:
     return folder
 
 
+def test_empty_cells_of_an_extension_are_missing_not_zero(tmp_path: Path) -> None:
+    text = JOBS.replace("CO2 - air\t1\t1\t1\t1\t1\t1", "CO2 - air\t1\t\t1\t1\t1\t1")
+    path = exiobase(tmp_path / EXIOBASE, employment__F=text)
+    table = tiva.read(path)
+    with pytest.raises(LabelError, match=r"lacks 1 of 6 country-sectors(.|\n)*USA.Cultivation of paddy rice"):
+        read_satellite(path, table, variable="CO2 - air", member="employment")
+    found = read_satellite(path, table, variable="CO2 - air", member="employment", missing="zero")
+    assert found.coverage.missing == ("USA.Cultivation of paddy rice",)
+    assert found.values.sum() == 5.0
+    bad = exiobase(tmp_path / "IOT_2022_ixi_bad.zip", employment__F=text.replace("air\t1\t\t", "air\t1\tx\t"))
+    with pytest.raises(ReaderError, match=r"line 5: row 'CO2 - air': text in a cell\n  got: 'x' in column 3"):
+        read_satellite(bad, table, variable="CO2 - air", member="employment")
+
+
 def rows_of(table: IcioTable, area: str) -> slice:
     at = table.areas.index(area) * len(table.sectors)
     return slice(at, at + len(table.sectors))

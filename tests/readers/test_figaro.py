@@ -94,7 +94,22 @@ def test_missing_value_added_rows_are_named(tmp_path: Path) -> None:
     path = edited(MATRIX, tmp_path, lambda t: "\n".join(x for x in t.splitlines() if "W2_D1," not in x) + "\n")
     with pytest.raises(ReaderError, match="missing: D1"):
         tiva.read(path, value_added="published")
-    assert tiva.read(path).value_added_kind == "residual"
+    table = tiva.read(path)
+    assert table.value_added_kind == "residual"
+    assert any("rows W2_D1 are not in the file" in note for note in table.provenance.notes)
+
+
+@pytest.mark.parametrize("value_added", ["residual", "published"])
+def test_shifted_columns_are_seen_without_an_output_column(tmp_path: Path, value_added: str) -> None:
+    """All numbers one column to the right; every line keeps its length."""
+
+    def shift(text: str) -> str:
+        header, *lines = text.splitlines()
+        cells = [line.split(",") for line in lines]
+        return "\n".join([header, *(",".join([c[0], "0", *c[1:-1]]) for c in cells)]) + "\n"
+
+    with pytest.raises(ReaderError, match=r"columns do not add up to the sums of rows(.|\n)*shifted"):
+        tiva.read(edited(MATRIX, tmp_path, shift), value_added=value_added)
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,27 @@ def test_archive_with_labels_beside_and_millions(tmp_path: Path) -> None:
         tiva.read(path)
 
 
+def test_workbook_without_a_release_in_its_name(tmp_path: Path) -> None:
+    folder = written(tmp_path, supply_and_use())
+    want = tiva.read(folder).checksum
+    (tmp_path / "GLORIA_ReadMe_059.xlsx").rename(tmp_path / "GLORIA_ReadMe.xlsx")
+    assert tiva.read(folder).checksum == want
+
+
+def test_sheets_of_margins_and_taxes_are_no_tables(tmp_path: Path) -> None:
+    """Markup 2 to 5: trade margins, transport margins, taxes and subsidies (sheet Valuations of the workbook)."""
+    folder = written(tmp_path, supply_and_use())
+    want = tiva.read(folder).checksum
+    for number in ("002", "005"):
+        for path in list(folder.glob("*Markup001*.csv")):
+            path.with_name(path.name.replace("Markup001", f"Markup{number}")).write_text("0\n")
+    assert tiva.read(folder).checksum == want
+    for path in folder.glob("*Markup001*.csv"):
+        path.unlink()
+    with pytest.raises(ReaderError, match=r"no T matrix in basic prices(.|\n)*Markup001(.|\n)*margins, taxes"):
+        tiva.read(folder)
+
+
 def spoil(parts: dict[str, Array], part: str, row: int, column: int, value: float) -> dict[str, Array]:
     parts[part][row, column] = value
     return parts

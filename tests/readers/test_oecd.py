@@ -228,6 +228,51 @@ def test_unknown_edition_can_be_read_by_name(tmp_path: Path) -> None:
     assert tiva.read(path, edition="other").sectors == ("A01_02", "Q99")
 
 
+def _with_discrepancies(text: str) -> str:
+    """Raise output and DISC of two rows by the same amount."""
+    lines = text.replace("\r", "").split("\n")
+    out = next(i for i, line in enumerate(lines) if line.startswith('"OUT"'))
+    added = next(i for i, line in enumerate(lines) if line.startswith('"VA+TAXSUB"'))
+    for row, amount in ((1, 4.0), (4, -1.5)):
+        cells = lines[row].split(",")
+        cells[-1] = str(amount)
+        lines[row] = ",".join(cells)
+        for below in (out, added):
+            cells = lines[below].split(",")
+            cells[row] = str(float(cells[row]) + amount)
+            lines[below] = ",".join(cells)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("value_added", ["residual", "published"])
+def test_a_discrepancy_column_is_a_final_use_at_home(tmp_path: Path, value_added: str) -> None:
+    plain = tiva.read(fixture("ICIO2016_2011.csv"), value_added=value_added)
+    assert "DISC" not in plain.final_demand_categories
+    table = tiva.read(edited("ICIO2016_2011.csv", tmp_path, _with_discrepancies), value_added=value_added)
+    assert table.final_demand_categories == (*plain.final_demand_categories, "DISC")
+    want = np.zeros((6, 3))
+    want[0, 0], want[3, 1] = 4.0, -1.5
+    np.testing.assert_array_equal(table.final_demand[:, :, -1], want)
+    np.testing.assert_array_equal(table.final_demand[:, :, :-1], plain.final_demand)
+    np.testing.assert_allclose(table.output - plain.output, want.sum(axis=1), atol=1e-12)
+    assert table.check().ok
+    assert any("sum of sizes 5.5, net 2.5" in note for note in table.provenance.notes)
+    exports = tiva.decompose(table, "bm", level="country")["gexp"]
+    np.testing.assert_allclose(exports, tiva.decompose(plain, "bm", level="country")["gexp"], rtol=1e-12)
+
+
+def test_an_empty_discrepancy_is_refused_by_place(tmp_path: Path) -> None:
+    def empty(text: str) -> str:
+        lines = text.replace("\r", "").split("\n")
+        lines[2] = lines[2].rpartition(",")[0] + ","
+        return "\n".join(lines)
+
+    path = edited("ICIO2016_2011.csv", tmp_path, empty)
+    with pytest.raises(ReaderError, match=r"line 3(.|\n)*DISC"):
+        tiva.read(path)
+    assert any("1 empty cells" in note for note in tiva.read(path, missing="zero").provenance.notes)
+
+
 def test_crlf_quotes_and_byte_order_mark_do_not_matter(tmp_path: Path) -> None:
     want = tiva.read(fixture("ICIO2016_2011.csv"))
     text = fixture("ICIO2016_2011.csv").read_text().replace("\r", "").replace('"', "")

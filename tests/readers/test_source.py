@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gzip
+import lzma
 import zipfile
 from pathlib import Path
 
@@ -36,7 +38,30 @@ def test_missing_file_and_unknown_layout(tmp_path: Path) -> None:
         tiva.read(fixture("icio2023_2020_SML.csv"), layout="oecd2")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"a,b\n1,2\n", b"PK\x03\x04rubbish", b"\x1f\x8brubbish"])
+def test_archives_of_other_kinds_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "2020_SML.csv.gz"
+    path.write_bytes(gzip.compress(fixture("icio2023_2020_SML.csv").read_bytes()))
+    with pytest.raises(ReaderError, match=r"2020_SML.csv.gz is packed, and not as zip\n  got: gzip(.|\n)*unpack it"):
+        tiva.read(path)
+    packed = zipped(tmp_path / "t.zip", **{"2020_SML__csv__xz": lzma.compress(b"V1,A_B\n")})
+    with pytest.raises(ReaderError, match=r"2020_SML.csv.xz is packed(.|\n)*got: xz"):
+        tiva.read(packed)
+
+
+def test_an_archive_named_for_another_year_is_noted(tmp_path: Path) -> None:
+    small = fixture("icio2023_2020_SML.csv")
+    path = zipped(tmp_path / "2019_SML.zip", **{"2020_SML__csv": small})
+    table = tiva.read(path)
+    assert table.year == 2020
+    assert any("2019_SML.zip is named for 2019, the table in it is of 2020" in n for n in table.provenance.notes)
+    with pytest.raises(ReaderError, match=r"not of the year asked for\n  got: 2020"):
+        tiva.read(path, year=2019)
+    for name in ("2020_SML.zip", "2016-2020_SML.zip", "ICIO2023_2020.zip"):
+        same = tiva.read(zipped(tmp_path / name, **{"2020_SML__csv": small}))
+        assert not any("named for" in note for note in same.provenance.notes)
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"a,b\n1,2\n", b"PK\x03\x04rubbish", b"\x93NUMPYrubbish"])
 def test_content_of_no_layout(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 import tiva
 from tests.readers.support import assert_parsed, edited, expected, fixture
-from tiva.errors import ReaderError
+from tiva.errors import ReaderError, TivaError
 
 NAME = "icio_user.csv"
 
@@ -42,3 +43,12 @@ def test_bad_input_is_named(tmp_path: Path, change, message: str) -> None:  # ty
     edited("icio_user_countrylist.csv", tmp_path, str)
     with pytest.raises(ReaderError, match=message):
         tiva.read(edited(NAME, tmp_path, change))
+
+
+def test_a_table_without_labels_says_what_its_shape_cannot_tell(tmp_path: Path) -> None:
+    """Three of six lines of one final demand column a country are a whole table of three columns a country."""
+    shutil.copy(fixture("icio_user_countrylist.csv"), tmp_path)
+    path = edited("icio_user.csv", tmp_path, lambda text: "\n".join(text.splitlines()[:3]) + "\n")
+    assert any("first 3 lines of a table of 6" in note for note in tiva.read(path).provenance.notes)
+    with pytest.raises(TivaError, match="sectors"):
+        tiva.read(path, sectors=("A", "B"))

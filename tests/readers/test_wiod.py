@@ -97,6 +97,20 @@ def test_bad_sheets_are_named(case: str, tmp_path: Path) -> None:
         tiva.read(rewritten(OLD, tmp_path / "x.xlsx", **changes))
 
 
+@pytest.mark.parametrize("name", [OLD, "WIOT2014_Nov16_ROW.as.xlsx", "ADB-MRIO62-2022_synthetic.xlsx"])
+@pytest.mark.parametrize("value", ["#REF!", "#DIV/0!"])
+def test_error_values_of_a_spreadsheet_are_not_zeros(name: str, value: str, tmp_path: Path) -> None:
+    """The parser gives them out as empty cells, and empty cells are zero in these layouts."""
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.load_workbook(fixture(name))
+    sheet = next(s for s in book.worksheets if s.max_row > 10)
+    sheet["F9"] = value
+    book.save(tmp_path / name)
+    book.close()
+    with pytest.raises(ReaderError, match=f"cell F9(.|\n)*{value}"):
+        tiva.read(tmp_path / name)
+
+
 def test_year_of_name_content_and_call_must_agree(tmp_path: Path) -> None:
     with pytest.raises(ReaderError, match=r"not of the year asked for\n  got: 2011, according to its title"):
         tiva.read(fixture(OLD), year=2009)
@@ -128,7 +142,13 @@ def test_truncated_workbook_and_containers(tmp_path: Path) -> None:
 LONG_CASES = {
     "several years": (lambda t: t + "1999,AUS,1,AtB,AUS,AtB,21\n", r"holds several years\n  got: 1999, 2000"),
     "twice": (lambda t: t + "2000,AUS,1,AtB,AUS,AtB,21\n", r"a flow stands twice\n  got: AUS AtB -> AUS AtB"),
-    "text": (lambda t: t.replace(",21\n", ",many\n", 1), "cannot be read as the long csv"),
+    "text": (
+        lambda t: t.replace(",21\n", ",many\n", 1),
+        r"line 2: not a line(.|\n)*'many' in column 'value'",
+    ),
+    "no year": (lambda t: t.replace("2000,AUS", ",AUS", 1), r"line 2: not a line(.|\n)*got: '' in column 'year'"),
+    "no label": (lambda t: t.replace("2000,AUS", "2000,", 1), r"line 2: not a line(.|\n)*got: no row_country"),
+    "short": (lambda t: t.replace(",21\n", "\n", 1), r"line 2: not a line(.|\n)*got: 6 cells instead of 7"),
     "empty": (lambda t: t.replace(",21\n", ",\n", 1), "a flow is not a number"),
     "half": (lambda t: "\n".join(t.split("\n")[:30]) + "\n", "row and column labels differ"),
 }

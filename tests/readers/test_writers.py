@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,29 @@ def _compare_wide(table: IcioTable, path: Path) -> None:
 def test_tidy_keeps_everything(tmp_path_factory: pytest.TempPathFactory, suffix: str, table: IcioTable) -> None:
     path = write_tidy(table, tmp_path_factory.getbasetemp() / f"tidy{suffix}")
     assert read_back(path, layout="tidy").checksum == table.checksum
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_tidy_keeps_the_rounding_of_the_source(example: IcioTable, tmp_path: Path, suffix: str) -> None:
+    assert read_back(write_tidy(example, tmp_path / f"none{suffix}")).provenance.rounding == example.provenance.rounding
+    gap = example.output * (1 + 3e-4)
+    rough = example.replace(output=gap, provenance=replace(example.provenance, rounding=(0.1, 2.5e-3)))
+    again = tiva.read(write_tidy(rough, tmp_path / f"t{suffix}"))
+    assert again.provenance.rounding == (0.1, 2.5e-3)
+    assert again.check().ok
+    assert again.checksum == rough.checksum
+
+
+@pytest.mark.parametrize("wrong", ["rounding,,share,,,-1", "rounding,,amount,,,1", "rounding,,parts,,,1"])
+def test_rounding_that_is_none(example: IcioTable, tmp_path: Path, wrong: str) -> None:
+    source = replace(example.provenance, rounding=(0.1, 2e-3))
+    lines = write_tidy(example.replace(provenance=source), tmp_path / "t.csv").read_text().splitlines()
+    year = lines[2].split(",rounding,")[0]
+    assert lines[2].endswith("rounding,,share,,,0.002")
+    lines[2] = f"{year},{wrong}"
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    with pytest.raises(ReaderError, match="rounding"):
+        tiva.read(tmp_path / "t.csv")
 
 
 @settings(deadline=None, max_examples=EXAMPLES)

@@ -22,7 +22,7 @@ from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ class BandedModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.banded.value_added
-        values = np.asarray(satellite, dtype=np.float64)
+        values = satellite_values(satellite)
         split = self.banded.split
         if values.shape == (self.table.n,):
             return split.output * values[split.segment]
@@ -141,6 +141,11 @@ class BandedModel:
                 )
             )
         return values
+
+    @property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Countries of each group that acts as one, by its label."""
+        return members_of(self.countries, self.banded.countries, self._block_of_country)
 
     def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
         """Return a model of the same table with a satellite in place of value added; factors are shared.
@@ -445,6 +450,12 @@ class BandedModel:
         unit = np.zeros((len(self.segment), len(rows)))
         unit[rows, np.arange(len(rows))] = 1.0
         return self.apply_inverse(unit)
+
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+        unit = np.zeros((len(rows), len(self.segment)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        return self.apply_inverse_transpose(unit)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""

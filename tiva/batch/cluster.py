@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -69,6 +70,7 @@ def client_of(scheduler: str, *, workers: int, memory: int) -> Iterator[Any]:
             )
             yield stack.enter_context(Client(cluster))
         elif scheduler == "slurm":
+            _refuse_without_slurm()
             cluster = stack.enter_context(slurm_cluster(memory // max(1, workers)))
             cluster.scale(jobs=workers)
             yield stack.enter_context(Client(cluster))
@@ -80,6 +82,17 @@ def client_of(scheduler: str, *, workers: int, memory: int) -> Iterator[Any]:
                     explain(f"no Dask scheduler answers at {scheduler}", got=str(error), do="start one: dask scheduler")
                 ) from error
             yield stack.enter_context(client)
+
+
+def _refuse_without_slurm() -> None:
+    if shutil.which("sbatch") is None:
+        raise UsageError(
+            explain(
+                "Slurm cannot be asked for jobs from here",
+                got="no command sbatch",
+                do="run this on a login node of the cluster, or use --scheduler local",
+            )
+        )
 
 
 def slurm_cluster(memory: int, **options: Any) -> Any:

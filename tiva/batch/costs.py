@@ -23,6 +23,9 @@ MATRICES = 5.0
 BANDED_MATRICES = 8.0
 """The same for a table split by firm size, with any number of bands."""
 
+METHOD_MATRICES = {"wwz_third": 12.0}
+"""The same for methods whose result or way is larger than that of the others."""
+
 START_SECONDS = 6.0
 """Starting a process: imports and compiling the kernels."""
 
@@ -103,18 +106,26 @@ def cores() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def rows_of(path: Path) -> int:
-    """Estimate how many country-sectors the table in a file or folder has, from headers and sizes only."""
+def rows_of(path: Path, share: int = 1) -> int:
+    """Estimate how many country-sectors the table in a file or folder has, from headers and sizes only.
+
+    Parameters
+    ----------
+    path
+        A file or folder.
+    share
+        Tables that the file holds, as far as is known.
+    """
     try:
         if path.suffix == ".npz":
             return _rows_of_npz(path)
         if path.suffix in {".nc", ".h5"}:
             return _rows_of_hdf(path)
         if path.is_dir():
-            biggest = max((p.stat().st_size for p in path.rglob("*") if p.is_file()), default=0)
-            return max(1, math.isqrt(int(biggest / TEXT_BYTES_PER_CELL)))
+            return max((rows_of(p, share) for p in path.rglob("*") if p.is_file()), default=1)
         packed = path.suffix in {".zip", ".xlsx", ".xlsb", ".parquet", ".gz"}
-        return max(1, math.isqrt(int(path.stat().st_size / (PACKED_BYTES_PER_CELL if packed else TEXT_BYTES_PER_CELL))))
+        cells = path.stat().st_size / share / (PACKED_BYTES_PER_CELL if packed else TEXT_BYTES_PER_CELL)
+        return max(1, math.isqrt(int(cells)))
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return 1
 
@@ -159,7 +170,15 @@ class Estimate:
     memory: int
 
 
-def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, banded: bool = False, rate: float | None = None) -> Estimate:
+def estimate(
+    rows: int,
+    jobs: int,
+    cube_bytes: int = 0,
+    *,
+    banded: bool = False,
+    matrices: float = 0.0,
+    rate: float | None = None,
+) -> Estimate:
     """Estimate the jobs that share one table.
 
     Parameters
@@ -169,9 +188,11 @@ def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, banded: bool = False,
     jobs
         How many share the factorisation.
     cube_bytes
-        Size of the largest block of a cube.
+        Size of the blocks of a cube that are in memory at one time.
     banded
         Whether the table is split by firm size.
+    matrices
+        n × n matrices that the largest of the methods needs, where that is more than most need.
     rate
         Floating-point operations a second of one core; measured when left out.
 
@@ -181,11 +202,11 @@ def estimate(rows: int, jobs: int, cube_bytes: int = 0, *, banded: bool = False,
     n² cells. Memory is ``MATRICES`` (or ``BANDED_MATRICES``) n² numbers beside the interpreter.
     """
     speed = rate or flops()
-    matrices = BANDED_MATRICES if banded else MATRICES
+    held = max(matrices, BANDED_MATRICES if banded else MATRICES)
     cells = float(rows) ** 2
     work = (4 / 3 + 0.15 * jobs) * cells * rows
     return Estimate(
-        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + matrices * cells * 8 + cube_bytes)
+        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + held * cells * 8 + cube_bytes)
     )
 
 

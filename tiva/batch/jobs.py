@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from tiva._version import __version__
 from tiva.batch import costs
 from tiva.batch.specs import BASELINE, NO_MARGINS, CubeSpec, MarginSpec, MethodSpec, Plan, ScenarioSpec, TableSpec
-from tiva.errors import UsageError, explain
+from tiva.errors import TivaError, UsageError, explain
 
 EXAMPLE_ROWS = 255
 """Country-sectors of the embedded example."""
@@ -22,10 +23,16 @@ EXAMPLE_ROWS = 255
 EXAMPLE_YEAR = 2011
 """Year of the embedded example."""
 
+UNKNOWN_ROWS = 4000
+"""Country-sectors that a table of the catalogue is taken to have while its file is not here."""
+
+TYPICAL_SECTORS = 20
+"""Sectors a country, at least; fewer would mean more countries and larger cubes."""
+
 NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
 """Folder of results without a year, as data sets partitioned by folders write a missing value."""
 
-_NUMERICS = ("numpy", "scipy", "numba", "pandas", "pyarrow", "xarray", "zarr", "h5netcdf")
+_NUMERICS = ("numpy", "scipy", "numba", "pandas", "pyarrow", "xarray", "zarr", "h5netcdf", "python-calamine")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +45,15 @@ class Input:
 
 @dataclass(frozen=True, slots=True)
 class TableSource:
-    """One table of one year, and how it is changed before any method sees it."""
+    """One table of one year, and how it is changed before any method sees it.
+
+    ``companions`` are further files that are read with it: labels beside it, or the files of a catalogue entry.
+    """
 
     name: str
     kind: str
     input: Input | None
+    companions: tuple[Input, ...]
     catalogue: str
     year: int | None
     layout: str | None
@@ -61,7 +72,7 @@ class TableSource:
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files behind it."""
-        return (*(() if self.input is None else (self.input,)), *self.margins_inputs.values())
+        return (*(() if self.input is None else (self.input,)), *self.companions, *self.margins_inputs.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +146,16 @@ class Group:
     cost: costs.Estimate = field(default=costs.Estimate(0.0, 0))
 
 
-def expand(plan: Plan) -> tuple[Group, ...]:
+def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
     """Return all groups of jobs of a plan, in the order of the plan.
+
+    Parameters
+    ----------
+    plan
+        The plan.
+    fetch
+        Get the files of catalogue entries that are not here, where that can be; what cannot be had is left to the
+        jobs, which say why.
 
     Raises
     ------
@@ -148,7 +167,7 @@ def expand(plan: Plan) -> tuple[Group, ...]:
     satellites = {
         s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options) for s in plan.satellites
     }
-    for source in _sources(plan):
+    for source in _sources(plan, fetch=fetch):
         specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
         jobs = tuple(_job(plan, source, spec, satellites) for spec in _distinct(specs))
         for job in jobs:
@@ -157,11 +176,15 @@ def expand(plan: Plan) -> tuple[Group, ...]:
                     explain(f"two jobs have the name {job.id!r}", do="give their tables or methods names of their own")
                 )
             taken.add(job.id)
-        rows = EXAMPLE_ROWS if source.input is None else costs.rows_of(Path(source.input.path))
-        block = max((_block_bytes(rows, c) for c in plan.cubes), default=0)
-        groups.append(
-            Group(source, jobs, rows, costs.estimate(rows, len(jobs), block, banded=source.margins is not None))
+        rows = _rows(source)
+        cost = costs.estimate(
+            rows,
+            len(jobs),
+            max((_block_bytes(rows, c) for c in plan.cubes), default=0),
+            banded=source.margins is not None,
+            matrices=max((costs.METHOD_MATRICES.get(m.method, 0.0) for m in plan.methods), default=0.0),
         )
+        groups.append(Group(source, jobs, rows, cost))
     return tuple(groups)
 
 
@@ -179,38 +202,88 @@ def _distinct(specs: list[MethodSpec | CubeSpec]) -> list[MethodSpec | CubeSpec]
     return list({json.dumps(asdict(spec), sort_keys=True): spec for spec in specs}.values())
 
 
+def _rows(source: TableSource) -> int:
+    """Estimate the country-sectors of a table from the files at hand."""
+    if source.kind == "example":
+        return EXAMPLE_ROWS
+    files = [source.input] if source.input is not None else list(source.companions)
+    share = 1 if source.kind == "files" else max(1, _years_in_file(source))
+    return max((costs.rows_of(Path(file.path), share) for file in files), default=UNKNOWN_ROWS)
+
+
+def _years_in_file(source: TableSource) -> int:
+    from data_fetch.catalogue import catalogue
+
+    spans = [(e.first_year, e.last_year) for e in catalogue()[source.catalogue].select(source.year)]
+    return max((last - first + 1 for first, last in spans if first is not None and last is not None), default=1)
+
+
 def _block_bytes(rows: int, cube: CubeSpec) -> int:
+    """Estimate the blocks of a cube that are in memory at one time; countries are guessed from the rows."""
     from tiva.batch.cubes import BLOCK_BYTES
 
-    return min(BLOCK_BYTES, rows * rows * 8) * 3 if cube.origin == "country-sector" else 0
+    countries = max(1, rows // TYPICAL_SECTORS)
+    origins = countries if cube.origin == "country" else rows
+    return 3 * min(BLOCK_BYTES, origins * rows * countries * 8)
 
 
-def _sources(plan: Plan) -> list[TableSource]:
+def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
     margins: dict[str, MarginSpec | None] = {NO_MARGINS: None, **{m.name: m for m in plan.margins}}
+    more = {name: _margin_inputs(spec) for name, spec in margins.items()}
     found: list[TableSource] = []
     for table in plan.tables:
         for name, path, year in _table_years(table):
-            for margin in table.margins or tuple(margins):
-                for scenario in table.scenarios or (BASELINE, *(s.name for s in plan.scenarios)):
-                    spec = margins[margin]
-                    found.append(
-                        TableSource(
-                            name=name,
-                            kind=table.kind,
-                            input=None if path is None else Input(str(path), digest(path)),
-                            catalogue=table.catalogue,
-                            year=year,
-                            layout=table.layout,
-                            options=table.options,
-                            margins_name=margin,
-                            margins=spec,
-                            margins_inputs=_margin_inputs(spec),
-                            scenario_name=scenario,
-                            scenarios=plan.scenario_chain(scenario),
-                            backend=plan.backend,
-                        )
-                    )
+            given, companions = _table_inputs(table, path, year, fetch=fetch)
+            base = TableSource(
+                name=name,
+                kind=table.kind,
+                input=given,
+                companions=companions,
+                catalogue=table.catalogue,
+                year=year,
+                layout=table.layout,
+                options=table.options,
+                margins_name=NO_MARGINS,
+                margins=None,
+                margins_inputs={},
+                scenario_name=BASELINE,
+                scenarios=(),
+                backend=plan.backend,
+            )
+            chosen = product(
+                table.margins or tuple(margins), table.scenarios or (BASELINE, *(s.name for s in plan.scenarios))
+            )
+            found += [
+                replace(
+                    base,
+                    margins_name=margin,
+                    margins=margins[margin],
+                    margins_inputs=more[margin],
+                    scenario_name=scenario,
+                    scenarios=plan.scenario_chain(scenario),
+                )
+                for margin, scenario in chosen
+            ]
     return found
+
+
+def _table_inputs(
+    table: TableSpec, path: Path | None, year: int | None, *, fetch: bool
+) -> tuple[Input | None, tuple[Input, ...]]:
+    """Return the file of a table, and what is read beside it."""
+    if path is not None:
+        from tiva.readers.source import companions
+
+        return Input(str(path), digest(path)), tuple(Input(str(p), digest(p)) for p in companions(path))
+    if table.kind != "catalogue" or year is None:
+        return None, ()
+    try:
+        from data_fetch.tables import files_of
+
+        files = files_of(table.catalogue, year, offline=None if fetch else True)
+    except (TivaError, ImportError):
+        return None, ()
+    return None, tuple(Input(str(p), digest(p)) for p in files)
 
 
 def _margin_inputs(spec: MarginSpec | None) -> dict[str, Input]:
@@ -227,14 +300,24 @@ def _table_years(table: TableSpec) -> list[tuple[str, Path | None, int | None]]:
     if table.kind != "files":
         return [(table.name, None, year) for year in years]
     many = len(table.files) > 1
-    stems = [f.name if f.is_dir() else f.name.split(".")[0] for f in table.files]
-    if len(set(stems)) < len(stems):
-        stems = [f"{f.parent.name}-{f.name}" for f in table.files]
+    stems = _short_names(table.files)
     return [
         (f"{table.name}-{stem}" if many else table.name, file, year)
         for file, stem in zip(table.files, stems, strict=True)
         for year in years
     ]
+
+
+def _short_names(files: Sequence[Path]) -> list[str]:
+    """Return a name for each file: its own, with as many of its folders as it takes to tell all of them apart."""
+    names = [f.name if f.is_dir() else f.name.split(".")[0] for f in files]
+    if len(set(names)) < len(names):
+        names = [f.name for f in files]
+    for depth in range(1, max((len(f.parts) for f in files), default=1)):
+        if len(set(names)) == len(names):
+            break
+        names = ["-".join((*f.parts[max(1, len(f.parts) - 1 - depth) : -1], f.name)) for f in files]
+    return names
 
 
 def _job(
@@ -247,7 +330,7 @@ def _job(
     parts += [source.scenario_name if source.scenario_name != BASELINE else None]
     parts += [source.margins_name if source.margins_name != NO_MARGINS else None]
     if method is not None:
-        parts += [method.label, method.level, _selection(method)]
+        parts += [method.label, method.level]
     elif cube is not None:
         parts += [cube.name]
     satellite = satellites[method.satellite] if method is not None and method.satellite else None
@@ -263,22 +346,28 @@ def _job(
     return Job("_".join(p for p in parts if p), key, source, method, cube, form, satellite)
 
 
-def _selection(method: MethodSpec) -> str | None:
-    """Return a short digest of the labels that were chosen, so that two choices are two files."""
-    chosen = [method.exporter, method.importer, method.sector]
-    if not any(chosen):
-        return None
-    return hashlib.sha256(json.dumps(chosen).encode()).hexdigest()[:8]
-
-
 def _described(source: TableSource) -> dict[str, Any]:
     """Return the source without the places of its files: moving them changes nothing."""
     values = asdict(source)
     values["input"] = source.input.sha256 if source.input else None
+    values["companions"] = [given.sha256 for given in source.companions]
     values["margins_inputs"] = {name: given.sha256 for name, given in source.margins_inputs.items()}
+    if source.backend:
+        values["backend_version"] = backend_version(source.backend)
     if source.margins is not None:
         del values["margins"]["file"], values["margins"]["more"]
     return values
+
+
+@cache
+def backend_version(name: str) -> str:
+    """Return the version of an array library, so that results of another one, or of the fall-back, are not kept."""
+    for package in (name, f"{name}-cuda12x", f"{name}-cuda13x", f"{name}-cuda11x"):
+        try:
+            return f"{package} {importlib.metadata.version(package)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return "not installed"
 
 
 @cache

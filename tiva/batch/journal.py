@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from tiva.batch.execute import STATUS_OK, Outcome
@@ -72,33 +73,72 @@ class Journal:
 
 
 def _whole_lines(path: Path) -> int:
-    """Return how many bytes from the start are whole JSON lines."""
-    good = 0
-    if path.exists():
-        with path.open("rb") as handle:
-            for line in handle:
-                if not line.endswith(b"\n") or _parsed(line) is None:
-                    break
-                good += len(line)
-    return good
+    """Return how many bytes from the start are lines that were written to their end."""
+    if not path.exists():
+        return 0
+    return path.read_bytes().rfind(b"\n") + 1
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
+    """Return the values of a line, or nothing where it does not say what a line of its kind has to say."""
     try:
         values = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return values if isinstance(values, dict) and "event" in values else None
+    if not isinstance(values, dict):
+        return None
+    event = values.get("event")
+    if event == "run":
+        sound = _is_count(values.get("threads")) and values["threads"] > 0
+    elif event == "begin":
+        sound = isinstance(values.get("id"), str)
+    else:
+        sound = event == "end" and is_outcome(values)
+    return values if sound else None
+
+
+_TEXTS = ("id", "key", "status", "path", "sha256", "table_sha256", "message")
+_NEEDED = ("id", "key", "status")
+
+
+def is_outcome(values: Mapping[str, Any]) -> bool:
+    """Whether plain values are those of an :class:`Outcome`: nothing missing, every type right, no path outside."""
+    if not all(name in values for name in _NEEDED) or not all(isinstance(values.get(n, ""), str) for n in _TEXTS):
+        return False
+    warnings, place = values.get("warnings", []), PurePosixPath(values.get("path", ""))
+    return (
+        all(_is_count(values.get(name, 0)) for name in ("size", "peak_bytes"))
+        and (values.get("year") is None or isinstance(values["year"], int))
+        and _is_number(values.get("seconds", 0.0))
+        and (values.get("identity_residual") is None or _is_number(values["identity_residual"]))
+        and isinstance(warnings, list)
+        and all(isinstance(text, str) for text in warnings)
+        and isinstance(values.get("details", {}), dict)
+        and not place.is_absolute()
+        and ".." not in place.parts
+        and (values["status"] != STATUS_OK or bool(values.get("path")))
+    )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_events(folder: Path) -> list[dict[str, Any]]:
-    """Return the whole lines of a journal, oldest first; nothing where there is none."""
+    """Return the lines of a journal, oldest first; nothing where there is none.
+
+    A line that was not written to its end, or that does not say what it should, counts as absent. What it might have
+    said about a result is caught by the checksum of the result.
+    """
     path = folder / JOURNAL_FILE
     if not path.exists():
         return []
-    size = _whole_lines(path)
-    with path.open("rb") as handle:
-        return [json.loads(line) for line in handle.read(size).splitlines()]
+    lines = path.read_bytes()[: _whole_lines(path)].splitlines()
+    return [values for line in lines if (values := _parsed(line)) is not None]
 
 
 def last_outcomes(events: list[dict[str, Any]]) -> dict[str, Outcome]:

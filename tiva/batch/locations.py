@@ -4,29 +4,52 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tiva.batch.fields import Fields, Kind
+from tiva.batch.fields import Fields, Kind, Problems
 
 if TYPE_CHECKING:
     from tiva.batch.specs import MarginSpec, SatelliteSpec, TableSpec
 
-_SHELL = re.compile(r"\$|`|;|\||&|<|>|\n|\r|\x00|^~|%[A-Za-z_][A-Za-z0-9_]*%")
+_SHELL = re.compile(r"\$|`|;|\||&|<|>|\n|\r|\x00|^[~!]|%[A-Za-z_][A-Za-z0-9_]*%|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _SECRET = re.compile(
     r"://[^/@\s]*:[^/@\s]*@"
-    r"|(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature)\s*[=:]"
+    r"|(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|signature|[?&]sig)\s*[=:]"
+    r"|\bsk-[A-Za-z0-9_-]{16,}"
     r"|\bAKIA[0-9A-Z]{16}\b|\bgh[pousr]_[A-Za-z0-9]{20,}|\bxox[abpr]-|-----BEGIN",
     re.IGNORECASE,
 )
+_NO_SECRETS = "plans are kept in results, so keep secrets out of them"
 _ADDRESS = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+://")
 _GLOB = re.compile(r"[*?\[]")
+
+
+_SECRET_KEY = re.compile(
+    r"^(?:password|passwd|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)$", re.IGNORECASE
+)
+
+
+def check_secrets(problems: Problems, value: object, path: tuple[str | int, ...] = ()) -> None:
+    """Note every text of a plan that looks like a secret, wherever it stands: plans are kept in results."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if _SECRET_KEY.match(key) and isinstance(inner, str) and inner:
+                problems.add((*path, key), f"{key} looks like a secret; {_NO_SECRETS}")
+            else:
+                check_secrets(problems, inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            check_secrets(problems, inner, (*path, index))
+    elif isinstance(value, str) and _SECRET.search(value):
+        problems.add(path, f"looks as if it holds a password or key; {_NO_SECRETS}", value=True)
 
 
 def complaint(text: str) -> str | None:
     """Say what makes a path unsafe, without repeating a secret; ``None`` when nothing does."""
     if _SECRET.search(text):
-        return "looks as if it holds a password or key; plans are kept in results, so keep secrets out of them"
+        return f"looks as if it holds a password or key; {_NO_SECRETS}"
     found = _SHELL.search(text)
     if found:
         return f"holds shell syntax ({found.group()!r} at character {found.start() + 1}); nothing is expanded here"
@@ -106,8 +129,8 @@ def check_places(
                 top.problems.add(where, f"the input {file} lies in the output folder {output}", value=True)
             elif file.is_dir() and output.is_relative_to(file):
                 top.problems.add(at or where, f"the output folder {output} lies in the input {file}", value=True)
-        for base, recursive in _roots(top, index, plan.parent):
-            if output == base or (recursive and output.is_relative_to(base)):
+        for base, pattern in _roots(top, index, plan.parent):
+            if _is_searched(output, base, pattern, plan.parent.resolve()):
                 said = f"the output folder {output} lies in {base}, where inputs are looked for"
                 top.problems.add(at or where, said, value=True)
     for given in more:
@@ -116,16 +139,28 @@ def check_places(
             top.problems.add(at, said, value=bool(at))
 
 
-def _roots(top: Fields, index: int, root: Path) -> list[tuple[Path, bool]]:
-    """Folders that the patterns of a table search, and whether below them too."""
+def _is_searched(output: Path, base: Path, pattern: str, root: Path) -> bool:
+    """Whether an output folder lies where a pattern looks for inputs.
+
+    Below the plan's own folder a folder that the pattern cannot match is allowed: ``*.npz`` beside ``results``.
+    """
+    if output == base:
+        return True
+    if not pattern or not output.is_relative_to(base):
+        return False
+    first = output.relative_to(base).parts[0]
+    return base != root or "**" in pattern or fnmatch(first, Path(pattern).parts[0])
+
+
+def _roots(top: Fields, index: int, root: Path) -> list[tuple[Path, str]]:
+    """Folders where the paths of a table are looked for, with the pattern (empty for a plain path)."""
     given = top["tables"][index].get("paths", [])
     texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
-    roots: list[tuple[Path, bool]] = []
+    roots: list[tuple[Path, str]] = []
     for text in texts:
         if isinstance(text, str) and complaint(text) is None:
             if _GLOB.search(text):
-                base, pattern = _fixed_part(root, text)
-                roots.append((base, "**" in pattern))
+                roots.append(_fixed_part(root, text))
             else:
-                roots.append(((root / text).resolve().parent, False))
+                roots.append(((root / text).resolve().parent, ""))
     return roots

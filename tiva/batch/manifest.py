@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from functools import cache
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from tiva._version import __version__
 from tiva.batch.execute import STATUS_OK, Outcome
-from tiva.batch.jobs import Group, code_version
+from tiva.batch.jobs import Group, Input, Job, code_version
 from tiva.batch.specs import Plan
+from tiva.errors import OutputError, explain
+from tiva.examples import EXAMPLE_FILE
 from tiva.files import replacing
 
 MANIFEST_FILE = "manifest.json"
@@ -39,7 +45,9 @@ def build(
     run
         Facts about the run: layout, scheduler, memory.
     """
-    inputs = {i.path: i.sha256 for g in groups for job in g.jobs for i in job.inputs()}
+    inputs = dict(_given(i) for g in groups for job in g.jobs for i in job.inputs())
+    if any(g.source.kind == "example" for g in groups):
+        inputs[f"tiva/data/{EXAMPLE_FILE}"] = _example_sha256()
     jobs = [_job(job, outcomes.get(job.id)) for group in groups for job in group.jobs]
     counts: dict[str, int] = {}
     for job in jobs:
@@ -66,7 +74,7 @@ def _job(job: Any, outcome: Outcome | None) -> dict[str, Any]:
         "key": job.key,
         "labels": job.labels(),
         "kind": "cube" if job.cube is not None else "decomposition",
-        "options": job.method.arguments() if job.method is not None else {"origin": job.cube.origin},
+        "options": _options(job),
         "inputs": [i.sha256 for i in job.inputs()],
         "format": job.format,
         "status": "pending",
@@ -76,6 +84,76 @@ def _job(job: Any, outcome: Outcome | None) -> dict[str, Any]:
         if outcome.status != STATUS_OK:
             values |= {"path": "", "sha256": "", "size": 0}
     return values
+
+
+def _given(given: Input) -> tuple[str, str]:
+    return given.path, given.sha256
+
+
+@cache
+def _example_sha256() -> str:
+    return hashlib.sha256(resources.files("tiva.data").joinpath(EXAMPLE_FILE).read_bytes()).hexdigest()
+
+
+def _options(job: Job) -> dict[str, Any]:
+    """Return everything that decides a result beside the bytes of its inputs, as plain values."""
+    source = job.source
+    computed = job.method.arguments() if job.method is not None else {}
+    if job.cube is not None:
+        computed = {"origin": job.cube.origin}
+    margins = source.margins
+    values = {
+        **computed,
+        "backend": source.backend,
+        "table": {
+            "name": source.name,
+            "kind": source.kind,
+            "file": None if source.input is None else Path(source.input.path).name,
+            "catalogue": source.catalogue or None,
+            "year": source.year,
+            "layout": source.layout,
+            "options": dict(source.options),
+        },
+        "margins": None
+        if margins is None
+        else {
+            "name": margins.name,
+            "files": {name: Path(given.path).name for name, given in source.margins_inputs.items()},
+            "prepare": dict(margins.prepare),
+            "split": dict(margins.options),
+        },
+        "scenario": [{k: v for k, v in asdict(s).items() if v} for s in source.scenarios],
+        "satellite": None
+        if job.satellite is None
+        else {"name": job.satellite.name, "file": Path(job.satellite.input.path).name, **job.satellite.options},
+    }
+    plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
+    return plain
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a result folder.
+
+    Raises
+    ------
+    OutputError
+        There is none, or it is not a whole one of this version.
+    """
+    path = folder / MANIFEST_FILE
+    if not path.exists():
+        raise OutputError(explain(f"no results in {folder}", got=f"no {MANIFEST_FILE}", do="run tiva batch first"))
+    again = "run the plan again with resume: results are kept, and the manifest is written anew"
+    try:
+        values = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise OutputError(explain(f"{path} cannot be read", got=str(error)[:100], do=again)) from error
+    jobs = values.get("jobs") if isinstance(values, dict) else None
+    if not isinstance(jobs, list) or not all(isinstance(job, dict) and job.keys() >= _JOB_KEYS for job in jobs):
+        raise OutputError(explain(f"{path} is not the manifest of a batch", do=again))
+    return dict(values)
+
+
+_JOB_KEYS = {"id", "key", "labels", "kind", "options", "format", "status"}
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> Path:

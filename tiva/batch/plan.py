@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tiva.batch.fields import Fields, Kind, Problems
-from tiva.batch.locations import check_places, find_files, safe_path
+from tiva.batch.locations import check_places, check_secrets, find_files, safe_path
 from tiva.batch.positions import Positions, syntax_position
 from tiva.batch.specs import (
     BASELINE,
@@ -77,6 +77,7 @@ def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
         position, said = syntax_position(error, text)
         raise _refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
     problems = Problems(Positions(text.replace("\r\n", "\n")))
+    check_secrets(problems, values)
     plan = _plan(Fields(values, (), problems), text, path, out)
     if problems.found or plan is None:
         raise _refusal(path, problems.lines())
@@ -156,6 +157,8 @@ def _table(fields: Fields, index: int, root: Path) -> TableSpec:
         fields.problem("", "a table needs exactly one of: paths, catalogue, example = true")
     if catalogue and not years:
         fields.problem("catalogue", "needs years = [...]")
+    elif catalogue:
+        _check_catalogue(fields, catalogue, years)
     for name, given in (("years", years), ("layout", layout), ("options", options)):
         if example and given:
             fields.problem(name, "does not go with example = true")
@@ -175,6 +178,20 @@ def _table(fields: Fields, index: int, root: Path) -> TableSpec:
     return spec
 
 
+def _check_catalogue(fields: Fields, name: str, years: tuple[int, ...]) -> None:
+    """Note a data set or year that the catalogue of sources does not have."""
+    try:
+        from data_fetch.catalogue import catalogue
+    except ImportError:
+        return  # the jobs say which extra is missing
+    try:
+        catalogue()[name].select(years)
+    except UnknownLabelError as error:
+        fields.problem("catalogue", _unknown("data set", name, error.known), value=True)
+    except TivaError as error:
+        fields.problem("years", " ".join(line.strip() for line in str(error).splitlines()), value=True)
+
+
 def _methods(fields: Fields) -> list[MethodSpec]:
     """Every combination of the options that are given as lists."""
     method = fields.take("method", Kind.TEXT, default=None)
@@ -189,6 +206,7 @@ def _methods(fields: Fields) -> list[MethodSpec]:
     chosen = {name: fields.names(name) for name in ("exporter", "importer", "sector")}
     satellites = fields.names("satellite") or (NO_SATELLITE,)
     label = fields.label("name", default="")
+    several = any(len(values) > 1 for values in (*axes.values(), details))
     fields.finish()
     found: list[MethodSpec] = []
     if not method:
@@ -198,6 +216,8 @@ def _methods(fields: Fields) -> list[MethodSpec]:
         options = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
         spec = _method(fields, method, options, level, detail, chosen, label)
         if spec is not None:
+            if label and several:
+                spec = replace(spec, name=f"{label}-{replace(spec, name=None).label}")
             found += [replace(spec, satellite=None if name == NO_SATELLITE else name) for name in satellites]
     return found
 
@@ -320,6 +340,7 @@ def _scenarios(top: Fields) -> tuple[ScenarioSpec, ...]:
         fields.finish()
         found.append(spec)
     _check_cycles(top, found)
+    _check_group_cycles(top, found)
     return tuple(found)
 
 
@@ -353,6 +374,22 @@ def _check_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
                 break
             if seen[-1] in seen[:-1]:
                 break
+
+
+def _check_group_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
+    """Note groups of a scenario that are made of one another."""
+    for index, scenario in enumerate(scenarios):
+        for name in scenario.groups:
+            seen, waiting = [name], [m for m in scenario.groups[name] if m in scenario.groups]
+            while waiting:
+                member = waiting.pop()
+                if member == name:
+                    at = ("scenarios", index, "groups", name)
+                    top.problems.add(at, f"groups go round in a circle: {' -> '.join([*seen, name])}")
+                    break
+                if member not in seen:
+                    seen.append(member)
+                    waiting += [m for m in scenario.groups[member] if m in scenario.groups]
 
 
 def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +35,7 @@ class Progress:
         self.done = 0
         self._callback = show if callable(show) else None
         self._show = show is True and total > 0
-        self._log = (folder / LOG_FILE).open("a", encoding="utf-8")
+        self._log = (folder / LOG_FILE).open("ab", buffering=0)
         self._bar: Any = None
         self._console: Any = None
         self._task: Any = None
@@ -64,8 +65,14 @@ class Progress:
     def log(self, text: str) -> None:
         """Append a line with the time of day to the log."""
         now = dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")
-        self._log.write(f"{now} {text}\n")
-        self._log.flush()
+        with contextlib.suppress(OSError):  # a full disk stops results, which say so; the log must not hide that
+            self._log.write(f"{now} {text}\n".encode())
+
+    def began(self, text: str) -> None:
+        """Say what is about to be done: the first results take some seconds."""
+        self.log(text)
+        if self._console is not None:
+            self._console.print(text, markup=False, soft_wrap=True)
 
     def ended(self, outcome: Outcome) -> None:
         """Count a job that ended."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,40 +13,94 @@ import numpy as np
 
 from tiva.batch import manifest as manifests
 from tiva.batch.execute import STATUS_OK, Outcome
-from tiva.batch.journal import last_outcomes, read_events
-from tiva.batch.writers import META, describe
-from tiva.errors import ChecksumError, OutputError, PartialResultsWarning, UnknownLabelError, explain, listing
+from tiva.batch.journal import is_outcome, last_outcomes, read_events
+from tiva.batch.writers import META, checksum, describe, size_of
+from tiva.errors import (
+    ChecksumError,
+    MissingExtraError,
+    OutputError,
+    PartialResultsWarning,
+    UnknownLabelError,
+    explain,
+)
 
 if TYPE_CHECKING:
     import xarray as xr
+    from numpy.typing import NDArray
 
     from tiva.kernels.arrays import FloatArray
 
-RUN_DIMS = ("year", "decomposition", "table", "scenario", "margins")
-"""Dimensions over result files; the last three only where they differ. (``method`` is taken: ``sel(method=...)``.)"""
+RUN_DIMS = ("year", "decomposition", "level", "table", "scenario", "margins")
+"""Dimensions over result files; the last four only where they differ. (``method`` is taken: ``sel(method=...)``.)"""
 
 NO_YEAR = -1
 """Label of results whose table has no year."""
 
-LABEL_OF = {"table": "table", "scenario": "scenario", "margins": "margins", "decomposition": "spec"}
+LABEL_OF = {"level": "level", "table": "table", "scenario": "scenario", "margins": "margins", "decomposition": "spec"}
 
 
-@dataclass(frozen=True, slots=True)
+TOTAL = "total"
+"""Label of what is not split by a dimension (all sectors, all importers, all sizes together), beside what is."""
+
+_Signature = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(slots=True)
 class _File:
-    """A result file and what it says about itself."""
+    """A result file, what was recorded about it and what it says about itself."""
 
     path: Path
     form: str
     place: Mapping[str, Any]
-    described: Mapping[str, Any]
     size: int
+    sha256: str
+    described: Mapping[str, Any] = field(default_factory=dict)
+    _verified: _Signature | None = None
+
+    def describe(self) -> None:
+        """Read labels and attributes."""
+        if not self.path.exists() or size_of(self.path) != self.size:
+            raise self._changed()
+        self.described = self._reading(lambda: _describe(self.path, self.form))
 
     def values(self, variable: str) -> FloatArray:
-        """Return one variable in the order of the file's own labels."""
-        if not self.path.exists() or (self.form != "zarr" and self.path.stat().st_size != self.size):
-            raise ChecksumError(
-                explain(f"the result {self.path} is not what the manifest says", do="run the plan again")
+        """Return one variable in the order of the file's own labels; the first time, the whole file is verified."""
+        self.verify()
+        values: FloatArray = self._reading(lambda: self._values(variable))
+        return values
+
+    def verify(self) -> None:
+        """Raise :class:`ChecksumError` unless the file is byte for byte what was recorded; once a state."""
+        try:
+            signature = _signature(self.path)
+            if signature != self._verified and (size_of(self.path) != self.size or checksum(self.path) != self.sha256):
+                raise self._changed()
+        except FileNotFoundError as error:
+            raise self._changed() from error
+        self._verified = signature
+
+    def _changed(self) -> ChecksumError:
+        there = self.path.exists()
+        return ChecksumError(
+            explain(
+                f"the result {self.path} {'is not what was recorded' if there else 'is gone'}",
+                expected=f"{self.size} bytes with SHA-256 {self.sha256[:16]}...",
+                do="run the plan again with resume: it makes this result anew and keeps the others",
             )
+        )
+
+    def _reading(self, read: Callable[[], Any]) -> Any:
+        """Return what ``read`` gives; where it fails, say whether that is because the file was changed."""
+        try:
+            return read()
+        except ImportError as error:
+            raise MissingExtraError(str(error.name), "batch", f"reading {self.form} results") from error
+        except Exception as error:
+            self.verify()
+            said = f"{type(error).__name__}: {error}"
+            raise OutputError(explain(f"cannot read the result {self.path}", got=said)) from error
+
+    def _values(self, variable: str) -> FloatArray:
         dims = self.described["variables"][variable]["dims"]
         every = self.described["dims"]
         if self.form == "parquet":
@@ -59,8 +113,11 @@ class _File:
             return np.asarray(dataset[variable].values, dtype=np.float64)
 
 
-EVERY_SIZE = "total"
-"""Label in dimension ``size`` of results that are not split by firm size, beside results that are."""
+def _signature(path: Path) -> _Signature:
+    """Return names, sizes and times of a file or of all files of a folder: cheap, and another one after a change."""
+    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+    states = [(file, file.stat()) for file in files]
+    return tuple((file.relative_to(path).as_posix(), state.st_size, state.st_mtime_ns) for file, state in states)
 
 
 def _open(path: Path, form: str) -> xr.Dataset:
@@ -86,7 +143,7 @@ def _describe(path: Path, form: str) -> dict[str, Any]:
 
 
 def open_results(
-    folder: str | Path, *, level: str | None = None, method: str | Sequence[str] | None = None
+    folder: str | Path, *, level: str | Sequence[str] | None = None, method: str | Sequence[str] | None = None
 ) -> xr.Dataset:
     """Open the results of a batch as one dataset; numbers are read when they are asked for.
 
@@ -95,26 +152,29 @@ def open_results(
     folder
         Output folder of ``tiva batch``.
     level
-        Level of the results, where the folder holds several.
+        Levels to open; all when left out.
     method
         Methods to open, as the manifest names them (``"bm-exporter-source"``) or by method (``"bm"``).
-        Results that are not split by firm size stand at ``size="total"`` beside those that are.
 
     Returns
     -------
     xarray.Dataset
-        Dimensions ``year`` and ``decomposition`` (a method with its options) first, then ``table``, ``scenario`` and
-        ``margins`` where they differ, then those of the results. Labels are united in order of first appearance; what
-        a table or method does not have is missing (NaN), never zero. ``year`` is -1 for a table without one.
+        Dimensions ``year`` and ``decomposition`` (a method with its options and selection) first, then ``level``,
+        ``table``, ``scenario`` and ``margins`` where they differ, then those of the results. Labels are united in
+        order of first appearance; what a table or method does not have is missing (NaN), never zero. A result that is
+        not split by a dimension stands at its label ``"total"`` beside those that are: with several levels, the
+        country level is ``.sel(level="country", sector="total", importer="total")``; within one level nothing is
+        counted twice. ``year`` is -1 for a table without one.
 
     Raises
     ------
     OutputError
-        The folder holds no results.
+        The folder holds no results, or its manifest cannot be read.
     UnknownLabelError
         No results of this level or method.
     ChecksumError
-        A result file was changed or removed.
+        A result file was changed or removed since it was recorded. Sizes are compared at once, SHA-256 when a file is
+        read for the first time (or again after it was touched).
 
     Warns
     -----
@@ -131,15 +191,14 @@ def open_results(
     entries = _entries(folder)
     entries = _choose(entries, level, method)
     files = [_file(folder, values, outcome) for values, outcome in entries]
+    for file in files:
+        file.describe()
     return _assemble(files)
 
 
 def _entries(folder: Path) -> list[tuple[dict[str, Any], Outcome]]:
-    path = folder / manifests.MANIFEST_FILE
-    if not path.exists():
-        raise OutputError(explain(f"no results in {folder}", got="no manifest.json", do="run tiva batch first"))
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    outcomes = last_outcomes(read_events(folder))
+    manifest = manifests.read(folder)
+    outcomes = _outcomes(folder, manifest)
     found: list[tuple[dict[str, Any], Outcome]] = []
     missing = 0
     for job in manifest["jobs"]:
@@ -163,8 +222,18 @@ def _entries(folder: Path) -> list[tuple[dict[str, Any], Outcome]]:
     return found
 
 
+def _outcomes(folder: Path, manifest: Mapping[str, Any]) -> dict[str, Outcome]:
+    """Return what became of each job: as the journal says, and as the manifest says of jobs that the journal lacks."""
+    events = read_events(folder)
+    told = {event["id"] for event in events if event["event"] != "run"}
+    listed = {
+        job["id"]: Outcome.from_dict(job) for job in manifest["jobs"] if job["id"] not in told and is_outcome(job)
+    }
+    return {**listed, **last_outcomes(events)}
+
+
 def _choose(
-    entries: list[tuple[dict[str, Any], Outcome]], level: str | None, method: str | Sequence[str] | None
+    entries: list[tuple[dict[str, Any], Outcome]], level: str | Sequence[str] | None, method: str | Sequence[str] | None
 ) -> list[tuple[dict[str, Any], Outcome]]:
     if method is not None:
         names = (method,) if isinstance(method, str) else tuple(method)
@@ -173,22 +242,20 @@ def _choose(
             if name not in known:
                 raise UnknownLabelError("method", name, tuple(known))
         entries = [e for e in entries if {e[0]["labels"]["spec"], e[0]["options"]["method"]} & set(names)]
-    levels = tuple(dict.fromkeys(job["labels"]["level"] for job, _ in entries))
-    if level is None and len(levels) > 1:
-        raise UnknownLabelError("level", "", levels)
-    if level is not None and level not in levels:
-        raise UnknownLabelError("level", level, levels)
-    return [e for e in entries if level is None or e[0]["labels"]["level"] == level]
+    if level is not None:
+        levels = tuple(dict.fromkeys(job["labels"]["level"] for job, _ in entries))
+        chosen = (level,) if isinstance(level, str) else tuple(level)
+        for name in chosen:
+            if name not in levels:
+                raise UnknownLabelError("level", name, levels)
+        entries = [e for e in entries if e[0]["labels"]["level"] in chosen]
+    return entries
 
 
 def _file(folder: Path, job: Mapping[str, Any], outcome: Outcome) -> _File:
-    path = folder / outcome.path
-    if not path.exists():
-        raise ChecksumError(explain(f"the result {path} is gone", do="run the plan again"))
-    labels = job["labels"]
-    place = {dim: labels[LABEL_OF[dim]] for dim in LABEL_OF}
+    place = {dim: job["labels"][LABEL_OF[dim]] for dim in LABEL_OF}
     place["year"] = NO_YEAR if outcome.year is None else outcome.year
-    return _File(path, job["format"], place, _describe(path, job["format"]), outcome.size)
+    return _File(folder / outcome.path, job["format"], place, outcome.size, outcome.sha256)
 
 
 def _union(lists: Sequence[Sequence[Any]]) -> list[Any]:
@@ -206,26 +273,30 @@ def _assemble(files: Sequence[_File]) -> xr.Dataset:
         d: _union([f.described["dims"].get(d, []) for f in files])
         for d in _union([list(f.described["dims"]) for f in files])
     }
-    if "size" in inner and any("size" not in f.described["dims"] for f in files):
-        inner["size"] = [*inner["size"], EVERY_SIZE]
+    names = _union([list(f.described["variables"]) for f in files])
+    having = {name: [f for f in files if name in f.described["variables"]] for name in names}
+    dims = {name: _union([f.described["variables"][name]["dims"] for f in having[name]]) for name in names}
+    for dim in inner:
+        if any(dim in dims[n] and dim not in f.described["variables"][n]["dims"] for n in names for f in having[n]):
+            if TOTAL in inner[dim]:
+                raise OutputError(
+                    explain(f"{TOTAL!r} is the name of one {dim} here", do="open one level or method at a time")
+                )
+            inner[dim] = [*inner[dim], TOTAL]
     variables: dict[str, Any] = {}
-    for name in _union([list(f.described["variables"]) for f in files]):
-        having = [f for f in files if name in f.described["variables"]]
-        dims = _union([f.described["variables"][name]["dims"] for f in having])
-        array = _backend_array(having, name, labels, {d: inner[d] for d in inner if d in dims})
-        lazy = indexing.LazilyIndexedArray(array)
-        variables[name] = xr.Variable((*labels, *(d for d in inner if d in dims)), lazy, _common(
-            [f.described["variables"][name]["attrs"] for f in having]
-        ))  # fmt: skip
-    coords = {**labels, **inner}
-    return xr.Dataset(variables, coords, _common([f.described["attrs"] for f in files]))
+    for name in names:
+        own = {d: inner[d] for d in inner if d in dims[name]}
+        lazy = indexing.LazilyIndexedArray(_backend_array(having[name], name, labels, own))
+        attributes = _common([f.described["variables"][name]["attrs"] for f in having[name]])
+        variables[name] = xr.Variable((*labels, *own), lazy, attributes)
+    return xr.Dataset(variables, {**labels, **inner}, _common([f.described["attrs"] for f in files]))
 
 
 def _without_table_of_years(labels: dict[str, list[Any]], files: Sequence[_File]) -> dict[str, list[Any]]:
     """Drop the dimensions that do not tell results apart: one label only, or tables that are the years."""
     kept = {d: v for d, v in labels.items() if d in {"year", "decomposition"} or len(v) > 1}
     if "table" in kept:
-        without = [(*(f.place[d] for d in kept if d != "table"), f.described["labels"]["level"]) for f in files]
+        without = [tuple(f.place[d] for d in kept if d != "table") for f in files]
         if len(set(without)) == len(without) and NO_YEAR not in labels["year"]:
             del kept["table"]
     return kept
@@ -243,7 +314,18 @@ def _backend_array(
     from xarray.backends import BackendArray
     from xarray.core import indexing
 
-    positions = {tuple(labels[d].index(f.place[d]) for d in labels): f for f in files}
+    positions: dict[tuple[int, ...], _File] = {}
+    for file in files:
+        at = tuple(labels[d].index(file.place[d]) for d in labels)
+        if at in positions:
+            raise OutputError(
+                explain(
+                    f"two results of {variable} have one place",
+                    got=f"{positions[at].path.name}, {file.path.name}",
+                    do="give the methods of the plan names of their own, and run it again",
+                )
+            )
+        positions[at] = file
 
     class _Results(BackendArray):
         """One variable over all files; a selection reads the files that it touches, one column each."""
@@ -262,9 +344,7 @@ def _backend_array(
             for where in np.ndindex(*(len(o) for o in outer[:count])):
                 file = positions.get(tuple(int(outer[axis][i]) for axis, i in enumerate(where)))
                 if file is not None:
-                    out[where] = (
-                        _aligned(file, variable, inner)[np.ix_(*outer[count:])] if inner else file.values(variable)
-                    )
+                    out[where] = _picked(file, variable, inner, outer[count:])
             scalar = tuple(0 if isinstance(k, int | np.integer) else slice(None) for k in key)
             return out[scalar]
 
@@ -277,24 +357,17 @@ def _as_positions(key: Any, size: int) -> Any:
     return np.atleast_1d(np.asarray(key))
 
 
-def _aligned(file: _File, variable: str, inner: Mapping[str, list[str]]) -> FloatArray:
-    """Return a file's variable on the united labels, missing where the file has none."""
+def _picked(
+    file: _File, variable: str, inner: Mapping[str, list[str]], chosen: Sequence[NDArray[np.intp]]
+) -> FloatArray:
+    """Return a file's variable at positions of the united labels, missing where the file has none."""
     values = file.values(variable)
     own = list(file.described["variables"][variable]["dims"])
-    known = dict(file.described["dims"])
-    if "size" in inner and "size" not in own:
-        own, values, known = [*own, "size"], values[..., None], {**known, "size": [EVERY_SIZE]}
-    if list(own) == list(inner) and all(known[d] == inner[d] for d in own):
-        return values
     missing = [d for d in inner if d not in own]
-    if missing:
-        raise OutputError(
-            explain(
-                f"{variable} has not the same dimensions in all results", got=listing(missing), do="choose a method"
-            )
-        )
-    order = [d for d in inner if d in own]
-    values = values.transpose([list(own).index(d) for d in order])
-    out = np.full([len(v) for v in inner.values()], np.nan)
-    out[np.ix_(*(np.array([inner[d].index(x) for x in known[d]]) for d in order))] = values
+    values = values.reshape(*values.shape, *(1 for _ in missing)).transpose([[*own, *missing].index(d) for d in inner])
+    known = {d: {x: i for i, x in enumerate(file.described["dims"][d] if d in own else [TOTAL])} for d in inner}
+    wanted = [np.array([known[d].get(inner[d][i], -1) for i in at], int) for d, at in zip(inner, chosen, strict=True)]
+    out = np.full([len(at) for at in chosen], np.nan)
+    there = [np.flatnonzero(positions >= 0) for positions in wanted]
+    out[np.ix_(*there)] = values[np.ix_(*(w[t] for w, t in zip(wanted, there, strict=True)))]
     return out

@@ -8,12 +8,12 @@ import shutil
 import textwrap
 import time
 import uuid
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tiva.batch import costs, manifest, writers
+from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
@@ -21,11 +21,12 @@ from tiva.batch.lock import locked
 from tiva.batch.plan import read_plan
 from tiva.batch.progress import Callback, Progress
 from tiva.batch.specs import Plan
+from tiva.batch.stopping import stoppable
 from tiva.batch.workers import Event, prepare, run_local
-from tiva.errors import OutputError, UsageError, explain
+from tiva.errors import BackendFallbackWarning, UsageError, explain, listing
 
-WORK_FOLDER = ".work"
-"""Where files lie until they are whole; below the output folder, so that moving them is one step."""
+MAX_SHOWN = 8
+"""Different warnings that a summary shows; the manifest has all."""
 
 EXIT_FAILED_JOBS = 1
 """Exit code of a run in which a job failed."""
@@ -55,6 +56,8 @@ class BatchReport:
         The jobs with their estimates.
     manifest
         Path of the manifest, ``None`` after a dry run.
+    removed
+        Results of earlier runs that the plan no longer asks for, removed (or, by a dry run, to be removed).
     """
 
     output: Path
@@ -66,6 +69,7 @@ class BatchReport:
     dry_run: bool
     groups: tuple[Group, ...] = field(repr=False)
     manifest: Path | None = None
+    removed: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -91,15 +95,31 @@ def _summary(report: BatchReport) -> str:
     if report.failed:
         parts.append(f"{len(report.failed)} failed")
     lines = [f"{len(report.outcomes)} jobs: {', '.join(parts)} in {report.seconds:.1f} s"]
-    warned = sum(1 for o in report.outcomes if o.warnings)
-    if warned:
-        lines.append(f"{warned} jobs with warnings; see {manifest.MANIFEST_FILE}")
+    warned = _alike((text, o.id) for o in report.outcomes for text in o.warnings)
+    lines.extend(f"  warning ({_who(jobs)}): {textwrap.shorten(said, 300)}" for said, jobs in warned[:MAX_SHOWN])
+    if len(warned) > MAX_SHOWN:
+        lines.append(f"  {len(warned) - MAX_SHOWN} more warnings; see {manifest.MANIFEST_FILE}")
     residuals = [o.identity_residual for o in report.outcomes if o.identity_residual is not None]
     if residuals:
         lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
+    if report.removed:
+        lines.append(f"removed, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")
-    lines.extend(f"  {o.status}: {o.id}: {textwrap.shorten(o.message, 300)}" for o in report.failed)
+    failed = _alike((f"{o.status}: {textwrap.shorten(o.message, 300)}", o.id) for o in report.failed)
+    lines.extend(f"  {said} ({_who(jobs)})" for said, jobs in failed)
     return "\n".join(lines)
+
+
+def _alike(said: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
+    """Return each text once with the jobs that it is about; what another library computed comes first."""
+    jobs: dict[str, list[str]] = {}
+    for text, job in said:
+        jobs.setdefault(text, []).append(job)
+    return sorted(jobs.items(), key=lambda item: not item[0].startswith(BackendFallbackWarning.__name__))
+
+
+def _who(jobs: Sequence[str]) -> str:
+    return jobs[0] if len(jobs) == 1 else f"{len(jobs)} jobs, {listing(jobs, limit=2)}"
 
 
 def _dry_summary(report: BatchReport) -> str:
@@ -113,6 +133,8 @@ def _dry_summary(report: BatchReport) -> str:
             lines.append(f"  {mark:<9} {job.id} -> {_expected_place(job)}")
     lines.append(f"estimate: {report.seconds:.0f} s; {report.layout.reason}")
     lines.append(f"memory: {costs.format_bytes(report.memory)} allowed")
+    if report.removed:
+        lines.append(f"would remove, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")
     return "\n".join(lines)
 
@@ -194,10 +216,10 @@ def run_plan(
     settings = _settings(plan, workers, memory, timeout, scheduler)
     if settings.scheduler == "processes" and not dry_run:
         prepare()
-    groups = expand(plan)
+    groups = expand(plan, fetch=not dry_run)
     if dry_run:
         return _dry(plan, groups, settings, resume=resume)
-    _refuse_foreign(plan.output)
+    outputs.refuse_foreign(plan.output)
     with locked(plan.output, wait):
         return _Run(plan, groups, settings, resume=resume).run(progress)
 
@@ -231,27 +253,20 @@ def _settings(
     return _Settings(count, budget or int(costs.MEMORY_SHARE * costs.free_memory()), limit, chosen)
 
 
-def _refuse_foreign(folder: Path) -> None:
-    """Refuse a folder with files that no run has made."""
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise OutputError(explain(f"the output {folder} is a file", do="name a folder"))
-    ours = {manifest.MANIFEST_FILE, "journal.jsonl", "run.log", ".lock", WORK_FOLDER}
-    names = {p.name for p in folder.iterdir()}
-    if names and not names & ours:
-        raise OutputError(
-            explain(
-                f"the output folder {folder} holds other files", got=", ".join(sorted(names)[:5]), do="choose another"
-            )
-        )
-
-
 def _dry(plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> BatchReport:
     kept = _kept(plan, groups) if resume else {}
     layout = _layout(groups, settings)
     seconds = _layout(_without(groups, kept), settings).seconds
-    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, seconds, True, groups)
+    removed = _leaving(plan, groups, read_events(plan.output))
+    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, seconds, True, groups, removed=removed)
+
+
+def _leaving(plan: Plan, groups: Sequence[Group], events: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Return the paths of recorded results of jobs that the plan does not have."""
+    jobs = {job.id for group in groups for job in group.jobs}
+    results = outputs.recorded(plan.output, events)
+    outputs.refuse_another_plan(plan.output, results, jobs)
+    return tuple(sorted(path for path, job in results.items() if job not in jobs))
 
 
 def _without(groups: Sequence[Group], kept: Mapping[str, Outcome]) -> list[Group]:
@@ -284,49 +299,62 @@ class _Run:
 
     def __init__(self, plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> None:
         self.plan, self.groups, self.settings = plan, groups, settings
+        self.begin = time.monotonic()
         events = read_events(plan.output)
         self.kept = _kept(plan, groups) if resume else {}
         self.layout = _same_threads(_layout(groups, settings), events if self.kept else [])
         self.outcomes: dict[str, Outcome] = dict(self.kept)
         self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
-        self.work = plan.output / WORK_FOLDER / uuid.uuid4().hex
-        self._forget_leftovers()
+        self.work = plan.output / outputs.WORK_FOLDER / uuid.uuid4().hex
+        self.removed = _leaving(plan, groups, events)
+        wanted = {outcome.path for outcome in self.kept.values()}
+        self._stale = sorted(outputs.recorded(plan.output, events).keys() - wanted)
+        self._forget_work()
+        self.work.mkdir(parents=True)
         self.journal = Journal(plan.output)
 
-    def _forget_leftovers(self) -> None:
-        """Remove temporary files of dead runs, and results that are not, or no longer, whole."""
-        shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
-        self.work.mkdir(parents=True)
-        wanted = {outcome.path for outcome in self.kept.values()}
-        for path in _results(self.plan.output):
-            if path.relative_to(self.plan.output).as_posix() not in wanted:
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    def _forget_work(self) -> None:
+        shutil.rmtree(self.plan.output / outputs.WORK_FOLDER, ignore_errors=True)
 
     def run(self, progress: bool | Callback) -> BatchReport:
-        begin = time.monotonic()
-        todo = _without(self.groups, self.kept)
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
         try:
             self.journal.add("run", facts)
             self._write_manifest(manifest.RUNNING)
-            with Progress(self.plan.output, sum(len(g.jobs) for g in todo), progress) as shown:
-                shown.log(f"run: {len(self.jobs)} jobs, {len(self.kept)} unchanged; {self.layout.reason}")
-                with contextlib.closing(self._events(todo)) as events:
-                    for kind, value in events:
-                        if kind == "begin":
-                            self.journal.add("begin", {"id": value}, sync=False)
-                        else:
-                            shown.ended(self._take(value))
-                path = self._write_manifest(None)
-                shown.log(f"run ended: {len(self.outcomes)} jobs have ended")
+            outputs.remove(self.plan.output, self._stale)
+            with stoppable():
+                self._work_off(progress)
+            for part in ("data", "cubes"):
+                if (self.plan.output / part).exists():
+                    writers.sync_folders(self.plan.output / part)
+            path = self._write_manifest(None)
+        except BaseException:
+            done = last_outcomes(read_events(self.plan.output))
+            self.outcomes.update({i: o for i, o in done.items() if i in self.jobs and o.key == self.jobs[i].key})
+            with contextlib.suppress(OSError):
+                self._write_manifest(manifest.INCOMPLETE)
+            raise
         finally:
             self.journal.close()
-            shutil.rmtree(self.plan.output / WORK_FOLDER, ignore_errors=True)
+            self._forget_work()
         ordered = tuple(self.outcomes[i] for i in self.jobs if i in self.outcomes)
         return BatchReport(
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
-            time.monotonic() - begin, False, self.groups, path,
+            time.monotonic() - self.begin, False, self.groups, path, self.removed,
         )  # fmt: skip
+
+    def _work_off(self, progress: bool | Callback) -> None:
+        """Run what is left, and record the end of each job."""
+        todo = _without(self.groups, self.kept)
+        with Progress(self.plan.output, sum(len(g.jobs) for g in todo), progress) as shown:
+            shown.began(f"run: {len(self.jobs)} jobs, {len(self.kept)} unchanged; {self.layout.reason}")
+            with contextlib.closing(self._events(todo)) as events:
+                for kind, value in events:
+                    if kind == "begin":
+                        self.journal.add("begin", {"id": value}, sync=False)
+                    else:
+                        shown.ended(self._take(value))
+            shown.log(f"run ended: {len(self.outcomes)} jobs have ended")
 
     def _events(self, todo: list[Group]) -> Generator[Event, None, None]:
         fitting: list[Group] = []
@@ -390,6 +418,7 @@ class _Run:
             "memory_bytes": self.settings.memory,
             "timeout_seconds": self.settings.timeout,
             "process": os.getpid(),
+            "seconds": round(time.monotonic() - self.begin, 3),
         }
         final = status or (manifest.COMPLETE if whole else manifest.INCOMPLETE)
         return manifest.write(self.plan.output, manifest.build(self.plan, self.groups, self.outcomes, final, run))
@@ -401,8 +430,3 @@ def _same_threads(layout: costs.Layout, events: Sequence[Mapping[str, Any]]) -> 
     if threads == layout.threads:
         return layout
     return replace(layout, threads=threads, reason=f"{layout.reason}; {threads} threads as in the run that is resumed")
-
-
-def _results(folder: Path) -> list[Path]:
-    """Return the result files and stores of an output folder."""
-    return sorted([*(folder / "data").glob("*/*/*"), *(folder / "cubes").glob("*")])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +18,11 @@ NO_SATELLITE = "none"
 
 BASELINE = "baseline"
 """Name of the unchanged table, where scenarios are listed."""
+
+MAX_SELECTION = 40
+"""Characters of a selection that a label spells out; a longer one is a digest."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9.]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class TableSpec:
 
 @dataclass(frozen=True, slots=True)
 class MethodSpec:
-    """One decomposition with all options decided; ``label`` names it in results.
+    """One decomposition with all options decided; ``label`` names it in results, two different ones differently.
 
     ``satellite`` is the name of the account that takes the place of value added.
     """
@@ -72,13 +79,28 @@ class MethodSpec:
 
     @property
     def label(self) -> str:
-        """Method with the options that tell it from its siblings: ``bm-exporter-source``."""
+        """Method with the options that tell it from its siblings: ``bm-exporter-source``, and what it is narrowed to.
+
+        A selection is spelled out where it is short: ``bm-exporter-source-of-DEU+USA-to-MEX`` (exporters, importers,
+        ``-in-`` sectors), and a digest of its labels otherwise. A name given in the plan stands for all of it.
+        """
         if self.name:
             return "-".join(p for p in (self.name, self.satellite) if p)
         narrow = self.perspective in {"self", "importer"} or (not self.perspective and self.perimeter != "country")
         parts = [self.method, self.perspective, self.approach, self.perimeter if narrow else None]
-        parts += ["detail" if self.detail else None, self.satellite]
+        parts += ["detail" if self.detail else None, self.satellite, self._selection()]
         return "-".join(p for p in parts if p)
+
+    def _selection(self) -> str | None:
+        chosen = {"of": self.exporter, "to": self.importer, "in": self.sector}
+        given = {word: labels for word, labels in chosen.items() if labels}
+        if not given:
+            return None
+        spelled = "-".join(f"{word}-{'+'.join(labels)}" for word, labels in given.items())
+        plain = all(_PLAIN.fullmatch(label) for labels in given.values() for label in labels)
+        if plain and len(spelled) <= MAX_SELECTION:
+            return spelled
+        return f"{'-'.join(given)}-{hashlib.sha256(json.dumps(given).encode()).hexdigest()[:8]}"
 
     def arguments(self) -> dict[str, Any]:
         """Return the keyword arguments of :func:`tiva.decompose`."""

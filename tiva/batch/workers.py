@@ -29,6 +29,9 @@ from tiva.batch.threads import BLAS_VARIABLES, environment
 POLL_SECONDS = 0.5
 """Longest wait before time limits are looked at again."""
 
+LEAST_WAIT = 0.01
+"""Shortest wait before time limits are looked at again, in seconds."""
+
 LEAST_SHARED = 2
 """Fewest jobs that a worker gives to another one; below, reading the table again does not pay."""
 
@@ -188,7 +191,7 @@ def _start(work: Path, threads: int) -> _Worker:
 
 
 def _listen(alive: list[_Worker], waiting: list[Group], timeout: float | None) -> Iterator[Event]:
-    ready = wait([w.pipe for w in alive], timeout=POLL_SECONDS)
+    ready = wait([w.pipe for w in alive], timeout=_patience(alive, timeout))
     for worker in list(alive):
         if worker.pipe in ready:
             try:
@@ -202,6 +205,15 @@ def _listen(alive: list[_Worker], waiting: list[Group], timeout: float | None) -
             alive.remove(worker)
             _stop(worker)
             yield from _buried(worker, waiting, STATUS_TIMEOUT, f"longer than its limit of {timeout:g} s")
+
+
+def _patience(alive: list[_Worker], timeout: float | None) -> float:
+    """Return how long to wait for word: until the first job is overdue, at most ``POLL_SECONDS``."""
+    if timeout is None:
+        return POLL_SECONDS
+    now = time.monotonic()
+    left = [w.since + timeout - now for w in alive if w.current is not None]
+    return min(POLL_SECONDS, max(LEAST_WAIT, min(left))) if left else POLL_SECONDS
 
 
 def _overdue(worker: _Worker, timeout: float | None) -> bool:

@@ -15,12 +15,16 @@ import numpy as np
 
 from tiva.batch.jobs import digest
 from tiva.errors import MissingExtraError
+from tiva.terms import decomposition_terms
 
 if TYPE_CHECKING:
     import xarray as xr
 
 META = b"tiva"
 """Key of the description in the metadata of a parquet file: labels, attributes, dimensions as JSON."""
+
+KEYS = ("exporter", "sector", "size", "importer", "origin", "third", "final_demand")
+"""Dimensions that results may have: columns of every parquet file, null where the result is not split by it."""
 
 
 def write(dataset: xr.Dataset, path: Path, form: str, labels: Mapping[str, str]) -> None:
@@ -69,24 +73,42 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
         import pyarrow.parquet as pq
     except ImportError as error:
         raise MissingExtraError("pyarrow", "batch", "a result set in parquet") from error
+    table = pa.table(_columns(pa, dataset, labels))
+    described = json.dumps(describe(dataset, labels), ensure_ascii=False)
+    table = table.replace_schema_metadata({META: described.encode()})
+    coded = [name for name in table.column_names if pa.types.is_dictionary(table.schema.field(name).type)]
+    pq.write_table(table, path, compression="zstd", use_dictionary=coded, row_group_size=1 << 20)
+
+
+def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of a parquet file.
+
+    They are the same in all files, in the same order: labels, keys, and every term of the catalogue, null where this
+    result has none. Readers of data sets take the columns of the first file for those of all, so that files with
+    columns of their own would lose them without a word.
+    """
     dims = [str(d) for d in dataset.dims]
     shape = tuple(dataset.sizes[d] for d in dims)
     rows = int(np.prod(shape, dtype=np.int64))
     columns: dict[str, Any] = {}
     for label, value in labels.items():
         columns[label] = pa.DictionaryArray.from_arrays(pa.array(np.zeros(rows, dtype=np.int32)), pa.array([value]))
-    for axis, dim in enumerate(dims):
+    for dim in dict.fromkeys((*KEYS, *dims)):
+        if dim not in dims:
+            columns[dim] = pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), pa.array([], pa.string()))
+            continue
+        axis = dims.index(dim)
         index = np.arange(shape[axis], dtype=np.int32).reshape([-1 if a == axis else 1 for a in range(len(dims))])
         codes = np.ascontiguousarray(np.broadcast_to(index, shape)).reshape(-1)
-        values = pa.array([str(v) for v in dataset[dim].values])
-        columns[dim] = pa.DictionaryArray.from_arrays(pa.array(codes), values)
-    for name, variable in dataset.data_vars.items():
-        spread = variable.broadcast_like(dataset).transpose(*dims).values
-        columns[str(name)] = pa.array(np.ascontiguousarray(spread, dtype=np.float64).reshape(-1))
-    table = pa.table(columns)
-    described = json.dumps(describe(dataset, labels), ensure_ascii=False)
-    table = table.replace_schema_metadata({META: described.encode()})
-    pq.write_table(table, path, compression="zstd", use_dictionary=[*labels, *dims], row_group_size=1 << 20)
+        columns[dim] = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([str(v) for v in dataset[dim].values]))
+    absent = pa.nulls(rows, pa.float64())
+    for name in dict.fromkeys((*decomposition_terms(), *(str(n) for n in dataset.data_vars))):
+        if name not in dataset.data_vars:
+            columns[name] = absent
+            continue
+        spread = dataset[name].broadcast_like(dataset).transpose(*dims).values
+        columns[name] = pa.array(np.ascontiguousarray(spread, dtype=np.float64).reshape(-1))
+    return columns
 
 
 def _write_zarr(dataset: xr.Dataset, path: Path) -> None:
@@ -120,12 +142,18 @@ def _sync_one(path: Path) -> None:
 
 def commit(written: Path, final: Path) -> None:
     """Move a finished file or folder to its place in one step, in place of what was there."""
-    made = [p for p in (final.parent, *final.parent.parents) if not p.exists()]
     final.parent.mkdir(parents=True, exist_ok=True)
     if final.is_dir():
         shutil.rmtree(final)
     written.replace(final)
-    for folder in (final.parent, *(p.parent for p in made)):
+
+
+def sync_folders(root: Path) -> None:
+    """Bring the names of all files below a folder to disk, once for all of them.
+
+    A result whose name is lost before that is made again: its checksum is looked for when a run is resumed.
+    """
+    for folder in (root, *(p for p in root.rglob("*") if p.is_dir() and p.suffix != ".zarr")):
         _sync_one(folder)
 
 

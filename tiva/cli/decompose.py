@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import App, Parameter
 
 from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
-from tiva.errors import GroupError, UsageError, explain
+from tiva.errors import GroupError, UnsupportedCombinationError, UsageError, explain
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from tiva.readers.satellites import Satellite
     from tiva.selection import Origins
     from tiva.table.icio_table import IcioTable
+    from tiva.terms import Method
 
 _SWITCH = Parameter(negative=())
 _LABELS = Parameter(negative=())
@@ -31,6 +32,14 @@ _DIMS: Mapping[str, tuple[str, ...]] = {
 }
 """Dimensions that a level keeps, beside those of origin and absorption."""
 
+_IMPORT_DIMS: Mapping[str, tuple[str, ...]] = {
+    "country": ("importer",),
+    "sector": ("importer", "sector"),
+    "bilateral": ("origin", "importer"),
+    "sector-bilateral": ("origin", "importer", "sector"),
+}
+"""The same from the importer's perspective."""
+
 
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
@@ -41,26 +50,30 @@ class Ends:
     ----------
     origin
         Countries that add the value: label or group, WLD for all, one by one. Makes the result one of --term by
-        origin, exporter perspective.
+        origin, in the perspective, approach and perimeter chosen for method bm.
     origin_sector
         Sectors that add it: label or group, ALL for all.
+    origin_size
+        Bands of firm size that add it, with --size: band or ALL.
     absorber
         Countries of final absorption, as origin.
     absorber_sector
         Sectors of the final goods, as origin-sector.
     term
-        With one of these: content, dc, fc, va, dva, fva, ddc, fdc, vax or ref.
+        With one of these: content, dc, fc, va, dva, fva, ddc, fdc, vax or ref, and where the perspective has them
+        davax, vaxim, gvc, gvcb, gvcf; from the importer's perspective content, va or dcimp.
     """
 
     origin: Annotated[list[str] | None, _LABELS] = None
     origin_sector: Annotated[list[str] | None, _LABELS] = None
+    origin_size: Annotated[list[str] | None, _LABELS] = None
     absorber: Annotated[list[str] | None, _LABELS] = None
     absorber_sector: Annotated[list[str] | None, _LABELS] = None
     term: str | None = None
 
     def given(self) -> dict[str, list[str]]:
         """Return the selections that were made."""
-        names = ("origin", "origin_sector", "absorber", "absorber_sector")
+        names = ("origin", "origin_sector", "origin_size", "absorber", "absorber_sector")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
@@ -98,6 +111,8 @@ def questions() -> str:
         lines += [row.question, f"    {row.call()}  ({', '.join(row.terms)})"]
     origin = "tiva decompose --exporter DEU --origin WLD --term fva"
     lines += ["Where is the foreign value added of its exports made?", f"    {origin}"]
+    exposed = "tiva decompose --perspective self --perimeter bilateral --level bilateral --origin WLD --term va"
+    lines += ["Whose GDP is exposed to a tariff of one country on another, and how much of it?", f"    {exposed}"]
     absorber = "tiva decompose --exporter ITA --importer DEU --level bilateral --absorber WLD --term dva"
     lines += ["Where does the value added that it exports to a partner end?", f"    {absorber}"]
     return "\n".join(lines)
@@ -186,20 +201,18 @@ def decompose(
     row = find_method(
         method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail
     )
-    traced = row.method == "bm" and row.perimeter in {"country", "sectexp", "sectbil", "world"} and not detail
-    _check_ends(ends, None if traced and row.perspective != "importer" else row.describe())
+    _check_ends(ends, row, detail=detail)
     with progress("reading the table ...", common):
         plain = read_table(table, reading)
-        primary = _satellite(countries, plain)
-    source: Any = _by_size(plain, size, margins, common)
-    groups = _groups(countries.groups or ())
+        primary = satellite_of(countries, plain)
+    source: Any = by_size(plain, size, margins, common)
+    groups = groups_of(countries.groups or ())
     chosen = {"exporter": exporter, "importer": importer, "sector": sector, **ends.given()}
     names = (*source.countries, *groups, *source.sectors)
     labels: dict[str, Any] = {name: separated(given, names) for name, given in chosen.items() if given}
     with progress(f"decomposing {source.title} ...", common):
         if ends.given():
-            options = {"approach": approach or "source", "satellite": primary, "groups": groups or None, **labels}
-            cube = _traced(source, ends, level, options)
+            cube = _traced(source, ends, row, level, {"satellite": primary, "groups": groups or None, **labels})
             write_origins(cube, out, form, rows, common)
             return
         from tiva.router import decompose as run
@@ -211,30 +224,49 @@ def decompose(
     write_result(result, out, form, rows, common)
 
 
-def _traced(source: Any, ends: Ends, level: str, options: Mapping[str, Any]) -> Origins:
+def _traced(source: Any, ends: Ends, row: Method, level: str, options: Mapping[str, Any]) -> Origins:
+    """Select value added by origin and absorber, in the perspective of a row of the catalogue."""
     from tiva.selection import origins
 
-    return origins(source, ends.term or "content", by=(*_DIMS[level], *ends.given()), **options)
+    of_level = _IMPORT_DIMS[level] if row.perspective == "importer" else _DIMS[level]
+    bands = ("size",) if getattr(source, "bands", ()) else ()
+    return origins(
+        source,
+        ends.term or "content",
+        by=tuple(dict.fromkeys((*of_level, *bands, *ends.given()))),
+        approach=row.approach or "source",
+        perimeter=row.perimeter,
+        **all_origins(options),
+    )
 
 
-def _check_ends(ends: Ends, other: str | None) -> None:
+_EVERY = {"origin": ["WLD"], "origin_sector": ["ALL"], "origin_size": ["ALL"]}
+
+
+def all_origins(labels: Mapping[str, Any]) -> dict[str, Any]:
+    """Return selections without those that mean all origins: they then hold taxes and margins too."""
+    return {name: words for name, words in labels.items() if words != _EVERY.get(name)}
+
+
+def _check_ends(ends: Ends, row: Method, *, detail: bool) -> None:
+    """Refuse a term without origin or absorber, and origins of a method whose terms are not known by origin."""
     if not ends.given():
         if ends.term is not None:
             raise UsageError(
                 explain("--term belongs to --origin and --absorber", got=f"--term {ends.term}", do="add --origin WLD")
             )
-    elif other is not None:
-        raise UsageError(
-            explain(
-                "origin and absorber are not known for these options",
-                got=other,
-                expected="method=bm perspective=exporter|self|world perimeter=country|sectexp|sectbil, without detail",
-                do="for imports by origin: --perspective importer --level bilateral",
-            )
+    elif detail or not row.traced:
+        from tiva.terms import methods
+
+        raise UnsupportedCombinationError(
+            "origin and absorber are not known for these options",
+            got=row.describe() + (" detail" if detail else ""),
+            supported=[other.describe() for other in methods() if other.traced],
         )
 
 
-def _satellite(countries: Countries, table: IcioTable) -> Satellite | None:
+def satellite_of(countries: Countries, table: IcioTable) -> Satellite | None:
+    """Read the satellite that takes the place of value added, if one is named."""
     if countries.satellite is None:
         if countries.satellite_variable is not None:
             raise UsageError(explain("--satellite-variable needs a file", do="name it with --satellite"))
@@ -244,7 +276,7 @@ def _satellite(countries: Countries, table: IcioTable) -> Satellite | None:
     return read_satellite(countries.satellite, table, variable=countries.satellite_variable)
 
 
-def _groups(given: Sequence[str]) -> dict[str, str]:
+def groups_of(given: Sequence[str]) -> dict[str, str]:
     """Return name -> expression of the groups that act as one country."""
     found: dict[str, str] = {}
     for word in (part.strip() for words in given for part in words.split(",")):
@@ -265,7 +297,7 @@ def write_origins(cube: Origins, out: Path | None, format: str | None, rows: int
     write_result(cube.to_dataset(), out, format, rows, common)
 
 
-def _by_size(table: IcioTable, size: Path | None, margins: Margins | None, common: Common) -> IcioTable | BandedTable:
+def by_size(table: IcioTable, size: Path | None, margins: Margins | None, common: Common) -> IcioTable | BandedTable:
     """Split the table by firm size where that is asked for."""
     if size is None:
         if margins not in (None, Margins()):

@@ -1,40 +1,29 @@
 """Where value added comes from and where it ends: origin × exporting sector × importer × absorber, in blocks.
 
-Value of a cell is the product of what a unit of a row's exports contains of each origin (C) and the exports of that row
-to an importer that an absorber finally takes (F): C is one n × n matrix at most, F one array by importer and absorber.
-The cube itself, which would be n² G² values, is never formed: blocks of it are, after all sums that were asked for.
+Value of a cell is a sum of products of what a unit of a row's exports contains of each origin (C) and the exports of
+that row to an importer that an absorber finally takes (F). C has an axis for the importer only where the perimeter
+depends on it, F one for importer and one for absorber. The cube itself, which would be n² G² values, is never formed:
+blocks of it are, after all sums that were asked for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
-from typing import Literal, get_args
 
 import numpy as np
 
-from tiva.errors import UnsupportedCombinationError, UsageError, explain
+from tiva.decompositions.origin_contents import Contents
+from tiva.decompositions.origin_flows import Deliveries
+from tiva.decompositions.origin_terms import parts_of, traced_row
+from tiva.errors import UsageError, explain
 from tiva.kernels.arrays import BoolArray, FloatArray, IntArray
-from tiva.kernels.factorization import apply_blocks_transpose
-from tiva.model.operators import Operators, block_columns
+from tiva.model.operators import Operators
 
-Content = Literal["content", "dc", "fc", "va", "dva", "fva", "ddc", "fdc", "vax", "ref"]
-"""``content`` all that is in the flow; ``dc``, ``fc`` the exporter's and others'; ``va`` = ``dva`` + ``fva`` counted
-once at the exporter's border; ``ddc``, ``fdc`` counted again; ``vax``, ``ref`` the ``dva`` absorbed
-abroad and at home."""
-
-BLOCK_VALUES = 2**24
-"""Values in one block: 128 MiB."""
-
-Perimeter = Literal["country", "sectexp", "sectbil", "world"]
-"""Flows whose border counts: all exports of the country, of the exporting sector, of the sector to the importer; or the
-borders of all countries (source approach: foreign value added where it crosses its second border)."""
-
-_SINK: tuple[str, ...] = ("va", "dva", "fva", "vax", "ref")
-_ANY: tuple[str, ...] = ("content", "dc", "fc")
-_OWN: tuple[str, ...] = ("sectexp", "sectbil")
+BLOCK_VALUES = 2**23
+"""Values in one block: 64 MiB."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +38,14 @@ class Members:
         Labels along each of them; the axis runs over their product, last one fastest.
     positions
         One array of positions for each cell.
+    others
+        For each cell, whether it holds taxes, margins and adjustments too; ``()`` for none.
     """
 
     dims: tuple[str, ...]
     labels: tuple[tuple[str, ...], ...]
     positions: tuple[IntArray, ...]
+    others: tuple[bool, ...] = ()
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -64,6 +56,11 @@ class Members:
         """Return the number of cells."""
         return len(self.positions)
 
+    @property
+    def holds_others(self) -> tuple[bool, ...]:
+        """For each cell, whether it holds taxes, margins and adjustments."""
+        return self.others or (False,) * len(self.positions)
+
 
 class OriginCube:
     """Value added by origin, exporting row, importer and absorber, computed block by block.
@@ -73,10 +70,9 @@ class OriginCube:
     model
         The operators of a table.
     term
-        What to count, see :data:`Content`.
+        What to count, see :func:`tiva.origins`.
     approach
-        ``"source"`` or ``"sink"``: for ``va dva fva vax ref``, at which crossing of the exporter's border value added
-        counts. The sink approach defines no absorber for what is counted twice.
+        ``"source"`` or ``"sink"``: at which crossing of a border value added counts.
     flow
         ``"exports"``, or ``"final_demand"``: value added in final goods by the row that completes them (``content``
         only; the importer axis is then summed away).
@@ -87,14 +83,15 @@ class OriginCube:
     products
         Cells over the sectors of the model: the sector of the final good that is absorbed.
     perimeter
-        Flows whose border counts, see :data:`Perimeter`; other than ``"country"`` with the source approach only.
+        Flows whose border counts, see :data:`tiva.decompositions.origin_terms.Perimeter`; for ``"group"`` the exports
+        of each exporter from the sectors of ``sold`` to the countries of ``importers``.
+    sold
+        Positions of the sectors that make up the perimeter ``"group"``; ``None`` for all.
 
-    Notes
-    -----
-    Source: F_sr^l = Y_sr 1(l = r) + A_sr (BY)_rl. Sink: D_sr^l = F_sr^l - A_sr B_rs B_ss^-1 L_ss (sum_j F_sj^l).
-    Contents: V_t B_ts (content), V_s L_ss (dva), V_t B_ts B_ss^-1 L_ss (va); sink V_t B_ts. Own perimeters of flows:
-    V_t B_ts / (1 + f), f the diagonal of sum_j A_sj B_js (sectexp) or of A_sr B_rs (sectbil). World:
-    V_t L_tt A_ts L_ss.
+    Raises
+    ------
+    UnsupportedCombinationError
+        A term that the approach, the flow or the perimeter does not define.
 
     References
     ----------
@@ -114,12 +111,16 @@ class OriginCube:
         approach: str = "source",
         flow: str = "exports",
         perimeter: str = "country",
+        sold: IntArray | None = None,
     ) -> None:
-        _check(term, approach, flow, perimeter)
+        self.method = traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
         self.model, self.term, self.approach, self.flow = model, term, approach, flow
         self.perimeter = perimeter
         self.origins, self.exporters, self.importers = origins, exporters, importers
         self.absorbers, self.products = absorbers, products
+        self._parts = parts_of(term, self.method)
+        self._sold = np.isin(model.row_sector, np.arange(len(model.sectors)) if sold is None else sold)
+        self._partners = np.isin(np.arange(len(model.countries)), np.concatenate(importers.positions))
 
     @property
     def axes(self) -> tuple[Members, ...]:
@@ -141,71 +142,35 @@ class OriginCube:
         """Bytes that the whole result takes."""
         return 8 * prod(self.shape)
 
-    @cached_property
-    def contents(self) -> FloatArray:
-        """Shape (origins, R): what a unit of each row's exports contains of each origin."""
-        out = np.empty((len(self.origins), len(self.model.output)))
-        step = max(1, BLOCK_VALUES // (4 * len(self.model.output)))
-        for start in range(0, len(out), step):
-            out[start : start + step] = self._contents(self.origins.positions[start : start + step])
-        out[[not len(rows) for rows in self.origins.positions]] = np.nan
-        return out
-
-    def _contents(self, cells: Sequence[IntArray]) -> FloatArray:
-        model = self.model
-        weights = np.zeros((len(cells), len(model.output)))
-        for cell, rows in enumerate(cells):
-            weights[cell, rows] = model.value_added[rows]
-        if self.perimeter in _OWN and self.term not in _ANY:
-            return self._own_contents(weights)
-        if self.perimeter == "world" and self.term in {"va", "fva", "fdc"}:
-            return self._world_contents(weights)
-        if self.approach == "source" and self.term in {"dva", "vax", "ref"}:
-            return model.local_inverse_transpose(weights)
-        whole = model.apply_inverse_transpose(weights)
-        if self.term == "content" or (self.term == "va" and self.approach == "sink"):
-            return whole
-        if self.term == "va":
-            return model.undo_feedback(whole)
-        if self.term == "fva" and self.approach == "source":
-            return np.asarray(model.undo_feedback(whole) - model.local_inverse_transpose(weights))
-        own = apply_blocks_transpose(model.inverse_diagonal_blocks, model.offsets, weights)
-        if self.term in {"dc", "dva", "vax", "ref"}:
-            return own
-        if self.term in {"fc", "fva"}:
-            return np.asarray(whole - own)
-        again = own - model.local_inverse_transpose(weights)
-        return again if self.term == "ddc" else np.asarray(whole - model.undo_feedback(whole) - again)
-
-    def _own_contents(self, weights: FloatArray) -> FloatArray:
-        """Contents before they are shrunk to the flow's own perimeter, which is done on the flows."""
-        whole = self.model.apply_inverse_transpose(weights)
-        if self.term == "va":
-            return whole
-        own = apply_blocks_transpose(self.model.inverse_diagonal_blocks, self.model.offsets, weights)
-        return own if self.term in {"dva", "vax", "ref", "ddc"} else np.asarray(whole - own)
-
-    def _world_contents(self, weights: FloatArray) -> FloatArray:
-        """Foreign value added where it crosses its second border, with what is the exporter's own or the rest."""
-        model = self.model
-        local = model.local_inverse_transpose(weights)
-        second = model.local_inverse_transpose(model.trade_transpose(local))
-        if self.term == "fva":
-            return second
-        if self.term == "va":
-            return np.asarray(local + second)
-        own = apply_blocks_transpose(model.inverse_diagonal_blocks, model.offsets, weights)
-        return np.asarray(model.apply_inverse_transpose(weights) - own - second)
+    @property
+    def additive(self) -> bool:
+        """Whether flows of the result may be added up."""
+        return self.method.additive
 
     @cached_property
-    def _shrink(self) -> FloatArray:
-        """Shape (R, G): part of a content that counts once in the flow's own perimeter, or again."""
-        model = self.model
-        if self.perimeter == "sectexp":
-            once = np.repeat(1.0 / (1.0 + model.feedback_diagonal)[:, None], len(model.countries), axis=1)
-        else:
-            once = 1.0 / (1.0 + model.pair_feedback_diagonal)
-        return 1.0 - once if self.term in {"ddc", "fdc"} else once
+    def _contents(self) -> Contents:
+        return Contents(self.model, self.perimeter, self._sold, self._partners)
+
+    @cached_property
+    def _content_kinds(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(part.content for part in self._parts))
+
+    @property
+    def _paired(self) -> bool:
+        return any(self._contents.paired(kind) for kind in self._content_kinds)
+
+    @cached_property
+    def _all_contents(self) -> dict[str, FloatArray]:
+        """Kind -> (origins, R) of all origins at once."""
+        return self._contents.of(self._content_kinds, self.origins.positions, self.origins.holds_others)
+
+    def _contents_of(self, origins: slice, values: int) -> dict[str, FloatArray]:
+        """Return kind -> (origins, R[, G]) of some origins; kept where those of all origins fit in a block."""
+        whole = len(self._content_kinds) * len(self.origins) * len(self.model.output)
+        if not self._paired and whole <= values:
+            return {kind: content[origins] for kind, content in self._all_contents.items()}
+        cells, others = self.origins.positions[origins], self.origins.holds_others[origins]
+        return self._contents.of(self._content_kinds, cells, others)
 
     def blocks(self, values: int = BLOCK_VALUES) -> Iterator[tuple[tuple[slice, ...], FloatArray]]:
         """Yield the cube in blocks that cover it once.
@@ -213,7 +178,8 @@ class OriginCube:
         Parameters
         ----------
         values
-            Greatest number of values in a block, as far as one origin and one absorber allow.
+            Greatest number of values in a block, and in each array that it is made of, as far as one origin and one
+            absorber allow.
 
         Yields
         ------
@@ -221,12 +187,14 @@ class OriginCube:
             Five slices (origins, exporters, importers, absorbers, products) and an array of that shape.
         """
         every = slice(None)
+        rows, blocks = self.model.final_demand.shape
         for absorbers, product, flows in self._flows(values):
-            width = len(self.exporters) * flows.shape[1] * flows.shape[2]
-            step = max(1, values // max(1, width))
+            result = len(self.exporters) * len(self.importers) * (absorbers.stop - absorbers.start)
+            width = max(1, result, rows * blocks if self._paired else rows)
+            step = max(1, values // width)
             for start in range(0, len(self.origins), step):
                 origins = slice(start, min(start + step, len(self.origins)))
-                block = self._block(self.contents[origins], flows)
+                block = self._block(self._contents_of(origins, values), flows)
                 yield (origins, every, every, absorbers, slice(product, product + 1)), block[..., None]
 
     def compute(self) -> FloatArray:
@@ -236,84 +204,76 @@ class OriginCube:
             out[place] = block
         return out.reshape(self.shape)
 
-    def _block(self, contents: FloatArray, flows: FloatArray) -> FloatArray:
+    def _block(self, contents: dict[str, FloatArray], flows: dict[str, FloatArray]) -> FloatArray:
+        """Return (origins, exporters, importers, absorbers): the sum of the products."""
+        total: FloatArray | None = None
+        for part in self._parts:
+            content, flow = contents[part.content], flows[part.flow]
+            if content.ndim == 2:
+                product = self._product(content, self._by_importer(flow))
+            else:
+                product = self._paired_product(content, flow)
+            if total is None:
+                total = product if part.sign > 0 else -product
+            elif part.sign > 0:
+                total += product
+            else:
+                total -= product
+        return np.zeros(0) if total is None else total
+
+    def _by_importer(self, flow: FloatArray) -> FloatArray:
+        """Return (R, importers, absorbers)."""
+        if self.flow == "final_demand":
+            return flow
+        whole = flow.shape[1]
+        cells = [flow if len(members) == whole else flow[:, members] for members in self.importers.positions]
+        return np.stack([cell.sum(axis=1) for cell in cells], axis=1)
+
+    def _product(self, content: FloatArray, flow: FloatArray) -> FloatArray:
         cells = self.exporters.positions
         if all(len(rows) == 1 for rows in cells):
             rows = np.concatenate(cells)
-            return np.asarray(contents[:, rows, None, None] * flows[rows])
-        out = np.zeros((len(contents), len(cells), *flows.shape[1:]))
+            return np.asarray(content[:, rows, None, None] * flow[rows])
+        out = np.zeros((len(content), len(cells), *flow.shape[1:]))
         for cell, rows in enumerate(cells):
-            out[:, cell] = np.tensordot(contents[:, rows], flows[rows], axes=1) if len(rows) else np.nan
+            out[:, cell] = np.tensordot(content[:, rows], flow[rows], axes=1) if len(rows) else np.nan
         return out
 
-    def _flows(self, values: int) -> Iterator[tuple[slice, int, FloatArray]]:
-        """Yield deliveries (R, importers, absorbers of a chunk) for each product."""
+    def _paired_product(self, content: FloatArray, flow: FloatArray) -> FloatArray:
+        exporters, importers = self.exporters.positions, self.importers.positions
+        if all(len(cell) == 1 for cell in (*exporters, *importers)):
+            cells = np.ix_(np.concatenate(exporters), np.concatenate(importers))
+            return np.asarray(content[:, *cells, None] * flow[cells])
+        out = np.empty((len(content), len(exporters), len(importers), flow.shape[2]))
+        for importer, members in enumerate(importers):
+            per_unit, delivered = content[:, :, members], flow[:, members]
+            for exporter, rows in enumerate(exporters):
+                some = np.tensordot(per_unit[:, rows], delivered[rows], axes=2) if len(rows) else np.nan
+                out[:, exporter, importer] = some
+        return out
+
+    def _flows(self, values: int) -> Iterator[tuple[slice, int, dict[str, FloatArray]]]:
+        """Yield kind -> deliveries (R, G, absorbers of a chunk), or final goods (R, 1, absorbers), by product."""
         rows, blocks = self.model.final_demand.shape
-        step = max(1, values // (rows * blocks))
+        kinds = tuple(dict.fromkeys(part.flow for part in self._parts))
+        step = max(1, values // (rows * blocks * len(kinds)))
         for product, sectors in enumerate(self.products.positions):
             inside = np.isin(self.model.row_sector, sectors)
-            demand = np.where(inside[:, None], self.model.final_demand, 0.0)
-            if self.flow == "exports":
-                absorbed = self.model.absorption if inside.all() else self.model.apply_inverse(demand)
+            deliveries = Deliveries(self.model, inside, self.perimeter, self._mask)
             for start in range(0, len(self.absorbers), step):
                 cells = slice(start, min(start + step, len(self.absorbers)))
                 takes = np.zeros((blocks, cells.stop - start))
                 for column, members in enumerate(self.absorbers.positions[cells]):
                     takes[members, column] = 1.0
                 if self.flow == "final_demand":
-                    yield cells, product, (demand @ takes)[:, None, :]
+                    yield cells, product, dict.fromkeys(kinds, (deliveries.demand @ takes)[:, None, :])
                     continue
-                flows = self._deliveries(absorbed, inside, takes)
-                if self.perimeter in _OWN and self.term not in _ANY:
-                    flows = flows * self._shrink[:, :, None]
-                yield cells, product, np.stack([flows[:, m].sum(axis=1) for m in self.importers.positions], axis=1)
+                yield cells, product, deliveries.of(kinds, takes)
 
-    def _deliveries(self, absorbed: FloatArray, inside: BoolArray, takes: FloatArray) -> FloatArray:
-        """Return (R, G, k): exports by importer that end with each of k absorbers."""
-        model = self.model
-        home = takes.T[:, None, :] * absorbed
-        returning = model.trade_products(paired=list(home)) if self.term in {"vax", "ref"} else None
-        if self.term == "ref" and returning is not None:
-            flows = returning
-        else:
-            final = np.where(inside[:, None], model.exports_final, 0.0)
-            flows = model.trade_products(absorbed @ takes) + final[:, :, None] * takes
-            if returning is not None:
-                flows -= returning
-        if self.approach == "sink" and self.term not in _ANY:
-            leaving = model.undo_feedback_columns(flows.sum(axis=1))
-            flows -= model.trade_products(paired=_through_exporters(model, leaving))
-        return flows
-
-
-def _through_exporters(model: Operators, right: FloatArray) -> list[FloatArray]:
-    """Return, for each column of right (R, k), the array (R, G) with B_.s right_s in column s."""
-    rows, blocks = model.final_demand.shape
-    if right.shape[1] * blocks < rows:
-        return [model.apply_inverse(block_columns(model, column)) for column in right.T]
-    model.expect_inverse()
-    out = np.empty((right.shape[1], rows, blocks))
-    for s in range(blocks):
-        own = np.flatnonzero(model.row_country == s)
-        out[:, :, s] = (model.inverse_columns(own) @ right[own]).T
-    return list(out)
-
-
-def _check(term: str, approach: str, flow: str, perimeter: str) -> None:
-    supported = [
-        f"flow=exports term={'|'.join(get_args(Content))} approach=source perimeter=sectexp|sectbil|world",
-        f"flow=exports term={'|'.join(get_args(Content))} approach=source",
-        f"flow=exports term={'|'.join(_SINK)} approach=sink",
-        "flow=final_demand term=content",
-    ]
-    known = approach in {"source", "sink"} and term in get_args(Content) and perimeter in get_args(Perimeter)
-    fitting = approach == "source" or (perimeter == "country" and term in (*_SINK, *_ANY))
-    if flow == "exports" and known and fitting:
-        return
-    if flow == "final_demand" and term == "content" and perimeter == "country":
-        return
-    got = f"flow={flow} term={term} approach={approach} perimeter={perimeter}"
-    raise UnsupportedCombinationError("these options of origins do not go together", got=got, supported=supported)
+    @property
+    def _mask(self) -> BoolArray | None:
+        """Shape (R, G): flows of the perimeter "group"."""
+        return self._sold[:, None] & self._partners if self.perimeter == "group" else None
 
 
 def rows_by(model: Operators, countries: Members | None, sectors: Members | None, bands: Members | None) -> Members:
@@ -333,6 +293,7 @@ def rows_by(model: Operators, countries: Members | None, sectors: Members | None
     """
     keys = (model.row_country, model.row_sector, model.row_band)
     cells: list[tuple[BoolArray, ...]] = []
+    held: list[tuple[bool, ...]] = []
     dims: tuple[str, ...] = ()
     labels: tuple[tuple[str, ...], ...] = ()
     for key, members in zip(keys, (countries, sectors, bands), strict=True):
@@ -340,11 +301,14 @@ def rows_by(model: Operators, countries: Members | None, sectors: Members | None
             continue
         dims, labels = (*dims, *members.dims), (*labels, *members.labels)
         cells.append(tuple(np.isin(key, positions) for positions in members.positions))
+        held.append(members.holds_others)
     positions: list[IntArray] = [np.arange(len(model.output))]
-    for masks in cells:
+    others: list[bool] = [True]
+    for masks, flags in zip(cells, held, strict=True):
         positions = [rows[mask[rows]] for rows in positions for mask in masks]
+        others = [one and other for one in others for other in flags]
     if not any(len(rows) for rows in positions):
         raise UsageError(
             explain("the selection has no row", do="choose a country, sector and size that exist together")
         )
-    return Members(dims, labels, tuple(positions))
+    return Members(dims, labels, tuple(positions), tuple(others))

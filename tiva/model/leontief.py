@@ -19,7 +19,7 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class LeontiefModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.table.value_added
-        values = np.asarray(satellite, dtype=np.float64)
+        values = satellite_values(satellite)
         if values.shape != (self.table.n,):
             raise ShapeError(
                 explain(
@@ -103,6 +103,11 @@ class LeontiefModel:
                 )
             )
         return values
+
+    @property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Countries of each group that acts as one, by its label."""
+        return members_of(self.countries, self.table.countries, self._block_of_country)
 
     def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
         """Return a model of the same table with a satellite in place of value added; factors are shared.
@@ -288,6 +293,14 @@ class LeontiefModel:
         unit = np.zeros((len(self.row_country), len(rows)))
         unit[rows, np.arange(len(rows))] = 1.0
         return self.apply_inverse(unit)
+
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+        if "inverse" in self.__dict__:
+            return np.asarray(self.inverse[rows])
+        unit = np.zeros((len(rows), len(self.row_country)))
+        unit[np.arange(len(rows)), rows] = 1.0
+        return self.apply_inverse_transpose(unit)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""

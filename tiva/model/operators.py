@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tiva.errors import UsageError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.kernels.bilateral import Recipe
 
@@ -34,6 +35,10 @@ class Operators(Protocol):
     @property
     def carries_satellite(self) -> bool:
         """Whether a satellite (jobs, emissions) stands in the place of value added."""
+
+    @property
+    def members(self) -> dict[str, tuple[str, ...]]:
+        """Countries of each group that acts as one, by its label."""
 
     def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
         """Return operators of the same table with a satellite in place of value added; factors are shared."""
@@ -142,6 +147,9 @@ class Operators(Protocol):
     def inverse_columns(self, rows: IntArray) -> FloatArray:
         """Return B[:, rows], shape (R, k)."""
 
+    def inverse_rows(self, rows: IntArray) -> FloatArray:
+        """Return B[rows, :], shape (k, R)."""
+
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
 
@@ -184,6 +192,49 @@ class Operators(Protocol):
         final: Sequence[FloatArray] = (),
     ) -> dict[str, FloatArray]:
         """Accumulate bilateral terms, each (R, G), in one pass; see :func:`tiva.kernels.bilateral.sweep`."""
+
+
+def members_of(
+    blocks: Sequence[str], countries: Sequence[str], block_of_country: IntArray
+) -> dict[str, tuple[str, ...]]:
+    """Return label -> countries of the blocks that are not a country of the table by itself."""
+    found: dict[str, tuple[str, ...]] = {}
+    for index, label in enumerate(blocks):
+        inside = tuple(c for c, block in zip(countries, block_of_country, strict=True) if block == index)
+        if inside != (label,):
+            found[label] = inside
+    return found
+
+
+def satellite_values(satellite: ArrayLike) -> FloatArray:
+    """Return a satellite as finite numbers.
+
+    Raises
+    ------
+    UsageError
+        It is no array of numbers, or some of them are missing or infinite.
+    """
+    try:
+        values = np.asarray(satellite, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise UsageError(
+            explain(
+                "a satellite is an array of numbers",
+                got=f"{type(satellite).__name__}: {error}",
+                expected="one number per country-sector",
+                do="read a file with tiva.read_satellite",
+            )
+        ) from error
+    wrong = int(np.count_nonzero(~np.isfinite(values)))
+    if wrong:
+        raise UsageError(
+            explain(
+                "a satellite has numbers only",
+                got=f"{wrong} of {values.size} values missing or infinite",
+                do="fill them, or read the file with tiva.read_satellite, which names them",
+            )
+        )
+    return values
 
 
 def unit_of(money: str, satellite: object, given: str | None) -> str:

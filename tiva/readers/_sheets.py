@@ -12,6 +12,7 @@ import numpy as np
 
 from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._cell_errors import restore_errors
 from tiva.readers._members import parsing
 from tiva.readers.source import MAX_RATIO, Source
 
@@ -71,7 +72,9 @@ def read_grid(source: Source, name: str, sheet: int | str | None = 0) -> tuple[s
                 explain(f"{name} has no sheet {sheet!r}", got=", ".join(names), do="name the sheet"), path=source.path
             )
         chosen = sheet if isinstance(sheet, str) else names[sheet or 0]
-        return chosen, workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+        grid = workbook.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+        restore_errors(content, chosen, grid)
+        return chosen, grid
 
 
 def sheet_names(source: Source, name: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,13 +31,16 @@ from tiva.table.provenance import Provenance
 NAMES: dict[str, tuple[str, ...]] = {
     "z": ("z", "Z", "MRIO_Z_E"),
     "f": ("f", "F", "MRIO_F_E"),
-    "va": ("va", "VA"),
-    "x": ("X", "x"),
+    "va": ("va", "VA", "MRIO_VA_E"),
+    "x": ("X", "x", "MRIO_X_E"),
     "countries": ("country_list",),
     "sectors": ("sector_list",),
     "final": ("final_list",),
 }
 """What is read -> names of the data set in the editions."""
+
+FINAL_DEMAND = ("household", "government", "capital")
+"""Final demand of all editions, used for that with detailed electricity, which has no list of its own."""
 
 OUTPUT_TOLERANCE = 0.01
 """Row sums against published output, of the world total: a wrong orientation is off by far more, rounding by less."""
@@ -52,6 +56,8 @@ def read_emerging(
     countries: Groups | None = None,
     sectors: Groups | None = None,
     memory_gib: float = 16.0,
+    country_labels: Sequence[str] | None = None,
+    sector_labels: Sequence[str] | None = None,
 ) -> IcioTable:
     """Read an EMERGING table; the flows are read in pieces and may be summed into groups on the way.
 
@@ -67,6 +73,9 @@ def read_emerging(
         New label -> labels of the file, summed while reading; labels that no group names stay.
     memory_gib
         Refuse tables that need more while they are read; the whole one needs about 17.
+    country_labels, sector_labels
+        Labels in the order of the file, where it has none: the edition with detailed electricity (``MRIO_Z_E``)
+        keeps them in workbooks beside it.
 
     Returns
     -------
@@ -85,7 +94,8 @@ def read_emerging(
     member = pick(source, [n for n in members(source) if _is_emerging(source, n)], year, "EMERGING file")
     with guarded(source, member), source.open(member) as handle, h5py.File(handle, "r") as file:
         try:
-            return _read(source, member, file, year, value_added, (countries, sectors), memory_gib)
+            given = {"countries": country_labels, "sectors": sector_labels, "final": None}
+            return _read(source, member, file, year, value_added, (countries, sectors), memory_gib, given)
         except KeyError as error:  # what h5py raises over a damaged object or reference
             refuse(source, "is damaged", member=member, got=str(error)[:200], do="get it from its publisher again")
 
@@ -98,7 +108,7 @@ def _is_emerging(source: Source, member: str) -> bool:
     try:
         with source.open(member) as handle, h5py.File(handle, "r") as file:
             found = _datasets(file)
-            return any(name in found for name in NAMES["z"]) and "country_list" in found
+            return any(name in found for name in NAMES["z"]) and bool({"country_list", "MRIO_Z_E"} & set(found))
     except (OSError, RuntimeError, ValueError, KeyError):
         return False
 
@@ -123,6 +133,7 @@ def _read(
     value_added: ValueAddedChoice,
     groups: tuple[Groups | None, Groups | None],
     memory_gib: float,
+    given: dict[str, Sequence[str] | None],
 ) -> IcioTable:
     found = _datasets(file)
 
@@ -133,7 +144,7 @@ def _read(
             refuse(source, f"no data set for {what}", member=member, got=listing(found, 12), expected=expected)
         return item
 
-    areas, sectors, categories = (_strings(source, member, file, get(x)) for x in ("countries", "sectors", "final"))
+    areas, sectors, categories = (_labels(source, member, file, what, found, given[what]) for what in given)
     n, c = len(areas) * len(sectors), len(categories)
     z, f = get("z"), get("f")
     for item, shape in ((z, (n, n)), (f, (len(areas) * c, n))):
@@ -167,8 +178,8 @@ def _read(
             source="EMERGING",
             files=(source.describe_file(member),),
             reader="emerging",
-            licence="CC BY 4.0",
-            citation="Huo et al. (2022), EMERGING, Scientific Data 9",
+            licence="as the record on Zenodo says",
+            citation="Huo et al. (2022), EMERGING, Journal of Industrial Ecology 26: 1218-1232",
             notes=(
                 "output is the row sum",
                 "final demand columns are taken as country by country, as rows are",
@@ -219,6 +230,29 @@ def _check_output(source: Source, member: str, output: FloatArray, flows: FloatA
             expected=f"at most {OUTPUT_TOLERANCE:.0%}",
             do="the file may have another orientation or order of final demand columns than the editions known",
         )
+
+
+def _labels(
+    source: Source, member: str, file: Any, what: str, found: dict[str, Any], given: Sequence[str] | None
+) -> list[str]:
+    """Return the labels of the file, else those given."""
+    name = next((name for name in NAMES[what] if name in found), None)
+    if name is not None:
+        return _strings(source, member, file, found[name])
+    if given is None and what == "final" and "MRIO_Z_E" in found:
+        return list(FINAL_DEMAND)
+    if given is None:
+        option = {"countries": "country_labels", "sectors": "sector_labels"}.get(what)
+        way_out = f"pass {option}=[...] in the order of the file, from the workbook that comes with it"
+        refuse(
+            source,
+            f"the file has no list of {what}",
+            member=member,
+            got=listing(found, 12),
+            expected=" or ".join(NAMES[what]),
+            do=way_out if option else None,
+        )
+    return [str(label) for label in given]
 
 
 def _strings(source: Source, member: str, file: Any, item: Any) -> list[str]:

@@ -45,6 +45,10 @@ FINAL_DEMAND: Mapping[str, str] = {
 FACTORS: Mapping[str, float] = {"thousand USD": 1.0, "million USD": 1e-3}
 """Unit of the table -> what the numbers of the files are multiplied with."""
 
+MAX_GAP = 0.5
+"""Output less inputs less value added, in absolute terms and of world output: Eora26 does not balance, but shifted
+columns miss by far more."""
+
 DISCREPANCY = "DISCREPANCY"
 """Name of the input row that holds output less inputs less value added."""
 
@@ -223,15 +227,17 @@ def _table(
     if rest:
         notes.append(f"{listing_of(rest)} has the one sector {listing_of(only_rest)}; it is empty elsewhere")
     published, others = None, {}
-    if value_added == "published":
+    if "VA" in parts:
         rows = _matrix(source, parts["VA"], len(labels.value_added), len(labels.rows))
-        published = np.zeros(n)
-        published[place] = rows[:, order].sum(axis=0) * factor
+        added = np.zeros(n)
+        added[place] = rows[:, order].sum(axis=0) * factor
         output = z.sum(axis=1) + y.sum(axis=1)
-        gap, note = balancing_row(output, z.sum(axis=0), published, DISCREPANCY)
-        others = {DISCREPANCY: gap}
-        notes.append(note)
-    else:
+        gap, note = balancing_row(output, z.sum(axis=0), added, DISCREPANCY)
+        _check_gap(source, member, gap, output)
+        if value_added == "published":
+            published, others = added, {DISCREPANCY: gap}
+            notes.append(note)
+    if published is None:
         notes.append(RESIDUAL_NOTE)
     names = iso3(areas, "EORA26")
     return IcioTable.from_arrays(
@@ -254,6 +260,19 @@ def _table(
             notes=tuple(notes),
         ),
     )
+
+
+def _check_gap(source: Source, member: str, gap: FloatArray, output: FloatArray) -> None:
+    share = float(np.abs(gap).sum() / max(float(np.abs(output).sum()), np.finfo(float).tiny))
+    if share > MAX_GAP:
+        refuse(
+            source,
+            "columns do not add up to the sums of rows",
+            member=member,
+            got=f"inputs and value added miss {share:.0%} of world output",
+            expected=f"at most {MAX_GAP:.0%}",
+            do="columns are shifted, or the matrices are of different releases; get the files again",
+        )
 
 
 def listing_of(labels: set[str]) -> str:

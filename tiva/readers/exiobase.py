@@ -40,13 +40,19 @@ from tiva.table.provenance import Provenance
 TAX_ROW = "Taxes less subsidies on products"
 """How the row of taxes less subsidies on products begins; it is no value added."""
 
+EXPORTS = "Exports"
+"""How the category begins that is empty in a table of all regions."""
+
 VALUE_ADDED: tuple[str, ...] = ("Other net taxes on production", "Compensation of employees", "Operating surplus")
 """How the rows of value added begin; each of the three must be there."""
 
 UNITS: Mapping[str, tuple[str, str]] = {"M.EUR": ("million EUR", "EUR"), "Mill USD": ("million USD", "USD")}
 """Unit in the file -> unit and currency of the table; others are kept as they are."""
 
-EXIOBASE_LICENCE = "CC BY-SA 4.0"
+EXIOBASE_LICENCE = (
+    "up to release 3.8: CC BY-SA 4.0; from 3.9 on: non-commercial (CC BY-NC-SA 4.0 with further terms), "
+    "see LICENSE.txt of the release"
+)
 EXIOBASE_CITATION = "Stadler et al. (2018), EXIOBASE 3, Journal of Industrial Ecology 22: 502-515"
 
 
@@ -193,7 +199,19 @@ class _System:
         at = positions(self.source, axis.pairs, rows, what="rows against those of the flows", member=member)
         categories = tuple(dict.fromkeys(c for _, c in columns))
         wanted = [(a, c) for a in axis.areas for c in categories]
-        return categories, values[np.ix_(at, positions(self.source, wanted, columns, what="columns", member=member))]
+        demand = values[np.ix_(at, positions(self.source, wanted, columns, what="columns", member=member))]
+        empty = np.array([c.startswith(EXPORTS) for _, c in wanted])
+        if demand[:, empty].any():
+            row, column = (int(k) for k in np.argwhere((demand != 0) & empty)[0])
+            refuse(
+                self.source,
+                "exports beside the flows to each region",
+                member=member,
+                got=f"{demand[row, column]:.6g} from {' '.join(axis.pairs[row])} in {' '.join(wanted[column])}",
+                expected="zero: what a region sells abroad stands in the columns of the buyers",
+                do="compare the file with its publisher's: columns may be shifted",
+            )
+        return categories, demand
 
     def _vector(self, part: str) -> tuple[list[Pair], list[str]]:
         """Return labels and last field of a text with one line a country-sector."""
@@ -312,15 +330,36 @@ def _factor_rows(source: Source, member: str, wanted: list[Pair]) -> dict[str, F
     return rows
 
 
-def row_of_cells(source: Source, member: str, line: int, label: str, cells: list[str], width: int) -> FloatArray:
-    """Return the numbers of one row of text, ``width`` of them; others are refused by line and label."""
-    try:
-        values = np.array([float(cell) for cell in cells])
-    except ValueError as error:
-        refuse(source, f"row {label!r}: text in a cell", member=member, line=line, got=str(error)[:80])
-    if len(values) != width or not np.isfinite(values).all():
-        got = f"{len(values)} cells, {int((~np.isfinite(values)).sum())} of them not finite"
-        refuse(source, f"row {label!r}", member=member, line=line, got=got, expected=f"{width} finite numbers")
+def row_of_cells(
+    source: Source, member: str, line: int, label: str, cells: list[str], width: int, *, blank: bool = False
+) -> FloatArray:
+    """Return the numbers of one row of text, ``width`` of them; others are refused by line, label and column.
+
+    With ``blank``, empty cells are missing values (NaN).
+    """
+    if len(cells) != width:
+        refuse(
+            source,
+            f"row {label!r}",
+            member=member,
+            line=line,
+            got=f"{len(cells)} cells",
+            expected=f"{width} finite numbers",
+        )
+    values = np.full(width, np.nan)
+    for at, cell in enumerate(cells):
+        if blank and not cell.strip():
+            continue
+        try:
+            values[at] = float(cell)
+        except ValueError:
+            what = "text in a cell" if cell.strip() else "an empty cell"
+        else:
+            if np.isfinite(values[at]):
+                continue
+            what = "a cell that is not a finite number"
+        got = f"{cell[:40]!r} in column {at + 2}"
+        refuse(source, f"row {label!r}: {what}", member=member, line=line, got=got, expected="a finite number")
     return values
 
 

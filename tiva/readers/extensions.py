@@ -181,7 +181,7 @@ def _row_labels(source: Source, member: str) -> list[str]:
 
 
 def _exiobase_row(source: Source, member: str, variable: str) -> tuple[list[Pair], FloatArray]:
-    """Return column labels and the cells of one row; a label that stands twice is refused."""
+    """Return column labels and the cells of one row, empty ones as NaN; a label that stands twice is refused."""
     values: FloatArray | None = None
     with _lines(source, member) as lines:
         head = [line.rstrip("\r\n").split("\t") for _, line in zip(range(_HEADER_LINES), lines, strict=False)]
@@ -193,7 +193,7 @@ def _exiobase_row(source: Source, member: str, variable: str) -> tuple[list[Pair
             if label.strip() == variable and rest.strip():
                 if values is not None:
                     refuse(source, "a row that was given before", member=member, line=number, got=repr(label))
-                values = row_of_cells(source, member, number, label, rest.split("\t"), len(pairs))
+                values = row_of_cells(source, member, number, label, rest.split("\t"), len(pairs), blank=True)
     if values is None:
         refuse(source, f"no row {variable!r}", member=member)
     return pairs, values
@@ -210,7 +210,7 @@ def _direct_use(source: Source, member: str, variable: str) -> tuple[tuple[str, 
 
 
 def _direct_note(part: str, values: FloatArray) -> str:
-    return f"{part}: {values.sum():.6g} arise in final demand itself (households); they belong to no sector"
+    return f"{part}: {np.nansum(values):.6g} arise in final demand itself (households); they belong to no sector"
 
 
 def _exiobase_unit(source: Source, member: str, variable: str) -> tuple[str, tuple[str, ...]]:

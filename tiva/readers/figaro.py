@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING
+from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP, PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -211,6 +211,15 @@ def _table(
     final_at = np.array([j for j, _ in finals], dtype=np.int64)[final_place]
     accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
     published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
+    absent = [code for code in VALUE_ADDED if code not in accounts]
+    if absent:
+        lost = ", ".join(f"{ACCOUNTS}_{code}" for code in absent)
+        unchecked = "columns could not be checked against row sums; the file may be cut off or edited"
+        notes.append(f"rows {lost} are not in the file: {unchecked}")
+    else:
+        z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
+        below = values[np.ix_(np.array(list(accounts.values()), dtype=np.int64), user_at)]
+        _check_columns(source, member, z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0) + below.sum(axis=0))
     others = {
         OTHER_INPUTS.get(code, code): OtherInput(
             values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories))
@@ -242,6 +251,21 @@ def _table(
             rounding=PUBLISHED_ROUNDING,
         ),
     )
+
+
+def _check_columns(source: Source, member: str, output: FloatArray, inputs: FloatArray) -> None:
+    """Refuse a table whose columns are far from its row sums; the file has no output to compare with."""
+    made = output != 0
+    gap = float(np.median(np.abs(inputs - output)[made] / np.abs(output)[made])) if made.any() else 0.0
+    if gap > MAX_MEDIAN_ROW_GAP:
+        refuse(
+            source,
+            "columns do not add up to the sums of rows",
+            member=member,
+            got=f"median gap {gap:.2g} of output",
+            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
+            do="get the file again: columns are shifted, or it is cut off",
+        )
 
 
 def _value_added(

@@ -35,7 +35,11 @@ from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 _PART = re.compile(r"_([TVY])-Results_(\d{4})_(\d{3})_Markup(\d{3})\(full\)\.csv$")
-_README = re.compile(r"GLORIA_ReadMe_\d+\w*\.xlsx$", re.IGNORECASE)
+_README = re.compile(r"GLORIA_ReadMe(?:_\w+)?\.xlsx$", re.IGNORECASE)
+GLORIA_LICENCE = "academic, non-commercial use; see the release notes"
+_BASIC = 1
+"""Number of the sheet of basic prices; 2 to 5 hold trade margins, transport margins, taxes and subsidies on products,
+which are no tables of their own."""
 
 
 def read_gloria(
@@ -44,7 +48,6 @@ def read_gloria(
     year: int | None = None,
     value_added: ValueAddedChoice = "residual",
     unit: Literal["thousand USD", "million USD"] = "thousand USD",
-    markup: int = 1,
     labels: str | Path | None = None,
     countries: Groups | None = None,
     sectors: Groups | None = None,
@@ -59,7 +62,7 @@ def read_gloria(
     Parameters
     ----------
     source
-        Folder or archive with the T, Y and V files; read one region at a time.
+        Folder or archive with the T, Y and V files in basic prices (``Markup001``); read one region at a time.
     year
         Year to take where there are several.
     value_added
@@ -67,8 +70,6 @@ def read_gloria(
         ``DISCREPANCY``. ``"residual"``: output less intermediate inputs.
     unit
         ``"thousand USD"`` as in the files, or ``"million USD"``.
-    markup
-        Valuation: 1 is basic prices, 5 purchasers' prices.
     labels
         ``GLORIA_ReadMe_0xx.xlsx`` where it is neither in the source nor beside it.
     countries, sectors
@@ -90,7 +91,7 @@ def read_gloria(
     """
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("unit", unit, tuple(FACTORS))
-    parts, year = _parts(source, year, markup, value_added)
+    parts, year = _parts(source, year, value_added)
     names = _read_labels(source, labels)
     codes = iso3(names.regions, "GLORIA")
     grouping = Grouping.of([codes[r] for r in names.regions], names.sectors, countries, sectors)
@@ -116,13 +117,17 @@ def _recognise(source: Source) -> bool:
     return any((m := _PART.search(name)) and m[1] == "T" for name in members(source, ".csv"))
 
 
-def _parts(
-    source: Source, year: int | None, markup: int, value_added: ValueAddedChoice
-) -> tuple[dict[str, str], int | None]:
+def _parts(source: Source, year: int | None, value_added: ValueAddedChoice) -> tuple[dict[str, str], int | None]:
     found = {name: m for name in members(source, ".csv") if (m := _PART.search(name))}
-    flows = [name for name, m in found.items() if m[1] == "T" and int(m[4]) == markup]
+    flows = [name for name, m in found.items() if m[1] == "T" and int(m[4]) == _BASIC]
     if not flows:
-        refuse(source, f"no T matrix of markup {markup}", got=listing(found), expected=f"...Markup{markup:03d}(full)")
+        refuse(
+            source,
+            "no T matrix in basic prices",
+            got=listing(found),
+            expected="..._T-Results_YYYY_VVV_Markup001(full).csv",
+            do="add the files of Markup001; those of 002 to 005 hold margins, taxes and subsidies",
+        )
     member = pick(source, flows, year, "GLORIA T matrix", lambda n: int(found[n][2]))
     parts = {"T": member}
     for part in ("Y", "V"):
@@ -141,7 +146,7 @@ def _read_labels(source: Source, given: str | Path | None) -> _Names:
     if given is None and len(inside) == 1:
         return _names(source, inside[0])
     if given is None:
-        beside = sorted(p for p in source.path.parent.glob("GLORIA_ReadMe_*.xlsx") if p.is_file())
+        beside = sorted(p for p in source.path.parent.glob("GLORIA_ReadMe*.xlsx") if _README.search(p.name))
         if inside or len(beside) != 1:
             refuse(
                 source,
@@ -293,7 +298,7 @@ def _table(
             edition="" if match is None else f"{match[3]} markup {match[4]}",
             files=tuple(source.describe_file(name) for name in parts.values()),
             reader="gloria",
-            licence="academic use; see the publisher",
+            licence=GLORIA_LICENCE,
             citation="Lenzen et al. (2022), Nature Sustainability 5: 157-166",
             notes=tuple(notes),
         ),

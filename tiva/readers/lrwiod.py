@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +40,7 @@ OTHERS = {
     "xPURNR": NON_RESIDENTS,
     "xMRG_int": MARGINS,
 }
+LABELS = ("row_country", "row_isic3", "col_country", "col_isic3")
 TOTAL = "xTOT"
 VALUE_ADDED, OUTPUT, INTERMEDIATE = "xVA", "xGO", "xII"
 
@@ -92,8 +95,11 @@ def read(
     data doi:10.34894/A7AXDN.
     """
     name = choose_member(source, _candidates(source), year=None, member=member)
-    frame, year = _year(source, name, year)
-    blocks = _blocks(source, name, frame)
+    try:
+        frame, year = _year(source, name, year)
+        blocks = _blocks(source, name, frame)
+    except ReaderError as error:
+        raise _located(source, name, error) from error
     provenance = Provenance(
         source="Long-run WIOD",
         edition="1.1",
@@ -107,12 +113,52 @@ def read(
     return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
 
 
+def _bad_line(source: Source, name: str) -> tuple[int, str] | None:
+    """Return number and fault of the first line that is not one of the layout, or ``None``; reads all lines."""
+    with source.open(name) as handle, io.TextIOWrapper(handle, "utf-8-sig", errors="replace", newline="") as text:
+        lines = csv.reader(text)
+        header = next(lines, [])
+        for line in lines:
+            cells = dict(zip(header, line, strict=False))
+            if line and len(line) != len(header):
+                return lines.line_num, f"{len(line)} cells instead of {len(header)}"
+            empty = next((n for n in LABELS if line and not cells[n].strip()), None)
+            if empty is not None:
+                return lines.line_num, f"no {empty}"
+            for name_, kind in (("year", int), ("value", float)):
+                try:
+                    kind(cells[name_] if name_ == "year" else cells[name_] or "0")
+                except ValueError:
+                    return lines.line_num, f"{cells[name_]!r} in column {name_!r}"
+    return None
+
+
+def _located(source: Source, name: str, error: ReaderError) -> ReaderError:
+    """Return the error of the first damaged line where there is one, else the error itself."""
+    try:
+        found = _bad_line(source, name)
+    except (OSError, ValueError, csv.Error):
+        found = None
+    if found is None:
+        return error
+    return ReaderError(
+        explain(
+            f"{name}, line {found[0]}: not a line of the long-run tables",
+            got=found[1],
+            expected="year, row and column labels, and a number",
+            do="the file is damaged; get it from its publisher again",
+        ),
+        path=source.path,
+        line=found[0],
+    )
+
+
 def _year(source: Source, name: str, year: int | None) -> tuple[pd.DataFrame, int]:
     import pandas as pd
 
     parts: list[pd.DataFrame] = []
     years: set[int] = set()
-    labels = dict.fromkeys(("row_country", "row_isic3", "col_country", "col_isic3"), "str")
+    labels = dict.fromkeys(LABELS, "str")
     with parsing(source, name, "the long csv of the long-run tables"), source.open(name) as handle:
         for chunk in pd.read_csv(
             handle,

@@ -27,6 +27,7 @@ STANDARD = {"P33": "DPABR", "NPS": "NPISH", "INV": "INVNT", "DIRP": "DPABR"}
 FINAL = frozenset({"HFCE", "NPISH", "GGFC", "GFCF", "INVNT", "DPABR", *STANDARD})
 VALUE_ADDED = ("VA", "VALU", "VA+TAXSUB")
 OUTPUT_ROWS = ("OUT", "OUTPUT", "TOTAL")
+DISCREPANCY = "DISC"
 TAXES = "taxes less subsidies on products"
 PARTS = {"CN": "CHN", "MX": "MEX"}
 """Beginning of the label of a part -> its country."""
@@ -127,7 +128,9 @@ def read(
     Returns
     -------
     IcioTable
-        In million USD at current basic prices. Parts (CN1, CN2, MX1, ...) stay apart as areas of CHN and MEX.
+        In million USD at current basic prices. Parts (CN1, CN2, MX1, ...) stay apart as areas of CHN and MEX. Where
+        the column DISC of the 2016 edition is not zero it is a final-demand category ``DISC`` of the seller's own
+        country (a choice, and noted): the edition closes its rows with it but gives it no absorber.
 
     Raises
     ------
@@ -173,7 +176,7 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
     industries = [c for c in matrix.columns if "_" in c and c not in final]
     _same_labels(source, matrix, industry_rows, industries)
     tail = [c for c in matrix.columns if "_" not in c]
-    known = {"DISC", *OUTPUT_ROWS}
+    known = {DISCREPANCY, *OUTPUT_ROWS}
     odd = [c for c in tail if c not in known]
     if odd and len(tail) == 1:  # the name of the output column is not the same in all releases
         known.add(tail[0])
@@ -190,14 +193,14 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
             ),
             path=source.path,
         )
-    outputs = [c for c in tail if c != "DISC"]
+    outputs = [c for c in tail if c != DISCREPANCY]
     totals = [r for r in OUTPUT_ROWS if r in row_at]
     return _Layout(
         industries=[column_at[c] for c in industries],
         final=[column_at[c] for c in final],
         final_labels=list(final.values()),
         output_column=column_at[outputs[0]] if outputs else None,
-        discrepancy=column_at.get("DISC"),
+        discrepancy=column_at.get(DISCREPANCY),
         rows=[row_at[c] for c in industries],
         taxes=[row_at[r] for r in taxes],
         value_added=row_at[found[0]],
@@ -277,10 +280,11 @@ def _blocks(
     source: Source, matrix: TextMatrix, layout: _Layout, labels: list[tuple[str, str]], missing: Missing
 ) -> Blocks:
     notes = []
+    extra = [] if layout.discrepancy is None else [layout.discrepancy]
     if missing == "error":
-        require_no_empty(source, matrix, layout.rows, layout.industries + layout.final)
+        require_no_empty(source, matrix, layout.rows, layout.industries + layout.final + extra)
     z = matrix.take(layout.rows, layout.industries)
-    f = matrix.take(layout.rows, layout.final)
+    f = matrix.take(layout.rows, layout.final + extra)
     if missing == "zero" and (empty := int(np.isnan(z).sum() + np.isnan(f).sum())):
         z, f = np.nan_to_num(z), np.nan_to_num(f)
         notes.append(f"{empty} empty cells were taken as zero, as asked for with missing='zero'")
@@ -289,9 +293,10 @@ def _blocks(
         output = matrix.take(layout.rows, [layout.output_column])[:, 0]
     elif layout.output_row is not None:
         output = matrix.take([layout.output_row], layout.industries)[0]
-    if layout.discrepancy is not None:
-        disc = np.nan_to_num(matrix.take(layout.rows, [layout.discrepancy]))
-        notes.append(f"column DISC (statistical discrepancy) is in output only; sum of sizes {np.abs(disc).sum():.6g}")
+    split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
+    final_labels = layout.final_labels
+    if extra:
+        f, final_labels = _with_discrepancy(f, final_labels, [split.get(a, a) for a, _ in labels], notes)
     va = matrix.take([layout.value_added], layout.industries)[0]
     for what, values in (("value added", va), ("output", output)):
         if values is not None and np.isnan(values).any():
@@ -304,13 +309,35 @@ def _blocks(
     if layout.taxes:
         # blank is how some releases write 'not applicable' in the final-demand part of these rows
         on_use = np.nan_to_num(matrix.take(layout.taxes, layout.industries)).sum(axis=0)
-        others[TAXES] = (on_use, np.nan_to_num(matrix.take(layout.taxes, layout.final)).sum(axis=0))
+        on_final = np.zeros(len(final_labels))  # none on a discrepancy
+        on_final[: len(layout.final)] = np.nan_to_num(matrix.take(layout.taxes, layout.final)).sum(axis=0)
+        others[TAXES] = (on_use, on_final)
         if len(layout.taxes) > 1:
             notes.append(f"{TAXES}: sum of {len(layout.taxes)} rows by taxing country")
     elif matrix.rows[layout.value_added] == "VA+TAXSUB":
         notes.append("this edition publishes value added and taxes less subsidies on products in one row")
-    split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
-    return Blocks(labels, z, layout.final_labels, f, va, output, others, split, tuple(notes))
+    return Blocks(labels, z, final_labels, f, va, output, others, split, tuple(notes))
+
+
+def _with_discrepancy(
+    f: FloatArray, final_labels: list[tuple[str, str]], countries: list[str], notes: list[str]
+) -> tuple[FloatArray, list[tuple[str, str]]]:
+    """Turn the last column of ``f`` (no absorber) into a final use of each seller's own country, where it is not zero.
+
+    The 2016 edition closes its rows with it: output = intermediate + final use + DISC. Counted as sold at home, it
+    enters no export and no import, and final demand still absorbs all output.
+    """
+    disc, f = f[:, -1], f[:, :-1]
+    if not disc.any():
+        return f, final_labels
+    absorbers = list(dict.fromkeys(c for c, _ in final_labels))
+    own = np.array([[c == a for a in absorbers] for c in countries])
+    total, net = np.abs(disc).sum(), disc.sum()
+    notes.append(
+        f"column {DISCREPANCY} (statistical discrepancy of each row, without an absorber) is final use of the seller's "
+        f"own country, category {DISCREPANCY}: sum of sizes {total:.6g}, net {net:.6g}"
+    )
+    return np.hstack([f, disc[:, None] * own]), [*final_labels, *((a, DISCREPANCY) for a in absorbers)]
 
 
 def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:

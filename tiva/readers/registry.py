@@ -23,6 +23,17 @@ _DAMAGED = (OSError, EOFError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, N
 """What the archive and file libraries raise over damaged, encrypted or truncated files."""
 
 
+_PACKED = {
+    b"\x1f\x8b": "gzip",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ\x00": "xz",
+    b"\x28\xb5\x2f\xfd": "zstd",
+    b"7z\xbc\xaf\x27\x1c": "7z",
+    b"Rar!\x1a\x07": "rar",
+}
+"""First bytes of archives that are not read -> their kind."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A family of table layouts.
@@ -85,6 +96,7 @@ def recognise(source: Source) -> Reader:
     matches = [reader for reader in readers() if reader.recognise(source)]
     if not matches:
         _refuse_html(source)
+        _refuse_packed(source)
     if len(matches) == 1:
         return matches[0]
     names = [reader.name for reader in matches]
@@ -117,6 +129,32 @@ def _refuse_html(source: Source) -> None:
                 ),
                 path=source.path,
                 line=1,
+            )
+
+
+def _noting_year(table: IcioTable, path: Path, year: int | None) -> IcioTable:
+    """Note that an archive is named for another year than the table in it, where no year was asked for."""
+    from tiva.readers._members import year_in_name
+
+    stated = year_in_name(path.name) if path.suffix.lower() == ".zip" else None
+    if year is not None or stated is None or table.year is None or stated == table.year:
+        return table
+    note = f"the archive {path.name} is named for {stated}, the table in it is of {table.year}"
+    return table.replace(provenance=table.provenance.noting(note))
+
+
+def _refuse_packed(source: Source) -> None:
+    for name in source.names()[:50]:
+        kind = next((kind for mark, kind in _PACKED.items() if source.head(name, 8).startswith(mark)), None)
+        if kind is not None:
+            raise ReaderError(
+                explain(
+                    f"{name} is packed, and not as zip",
+                    got=kind,
+                    expected="a table, or a zip archive with one",
+                    do="unpack it",
+                ),
+                path=source.path,
             )
 
 
@@ -195,7 +233,7 @@ def _read(path: Path, layout: str | None, year: int | None, options: dict[str, A
                     raise UnknownLabelError("layout", layout, tuple(by_name))
                 reader = by_name[layout]
             _check_options(reader, options)
-            return reader.read(source, year=year, **options)
+            return _noting_year(reader.read(source, year=year, **options), path, year)
     except TivaError:
         raise
     except _DAMAGED as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from tiva.errors import TivaError
+from tiva.readers._cell_errors import restore_errors
 from tiva.readers.grids import guarded, refuse
 
 if TYPE_CHECKING:
@@ -63,9 +64,12 @@ def read_sheets(source: Source, member: str) -> dict[str, list[list[Any]]]:
         content = source.read_bytes(member)
     try:
         workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        return {
+        sheets = {
             name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names
         }
+        for name, grid in sheets.items():
+            restore_errors(content, name, grid)
+        return sheets
     except TivaError:
         raise
     except BaseException as error:  # a panic of the parser is no Exception

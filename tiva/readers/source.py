@@ -21,6 +21,28 @@ MAX_RATIO = 1000
 _HEAD = 1 << 16
 
 
+def companions(path: str | Path) -> tuple[Path, ...]:
+    """Return the files beside a table that its reader would read too: lists of countries, labels, descriptions.
+
+    Parameters
+    ----------
+    path
+        The table.
+
+    Returns
+    -------
+    tuple of pathlib.Path
+        Sorted; those of the families that keep labels beside the numbers (Stata ``icio``, Eora26, GLORIA).
+    """
+    path = Path(path)
+    if path.is_dir():
+        beside = [path.parent / "indices.zip", *path.parent.glob("GLORIA_ReadMe_*.xlsx")]
+    else:
+        names = (f"{path.stem}_countrylist.csv", "indices.zip")
+        beside = [*(path.parent / name for name in names), *path.parent.glob("GLORIA_ReadMe_*.xlsx")]
+    return tuple(sorted(p for p in beside if p.is_file() and p != path))
+
+
 class Source:
     """Members of a file, folder or zip archive; nothing is unpacked to disk.
 

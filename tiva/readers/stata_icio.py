@@ -71,6 +71,12 @@ def read_stata_icio(
         )
     names = tuple(sectors) if sectors is not None else tuple(str(k + 1) for k in range(n // len(labels)))
     per_country = (width - n) // len(labels)
+    notes = ["labels of sectors and final demand are not in the file", f"unit as passed: {unit}"]
+    if per_country > 1 and sectors is None and final_demand_categories is None:
+        notes.append(
+            f"{n} lines with {per_country} final demand columns a country; the first {n} lines of a table of "
+            f"{width - len(labels)} with one column a country would look the same"
+        )
     default = ("FD",) if per_country == 1 else tuple(f"FD{k + 1}" for k in range(per_country))
     stated = (years_in(member) or (None,))[-1]
     return IcioTable.from_arrays(
@@ -86,7 +92,7 @@ def read_stata_icio(
             source="user table",
             files=(source.describe_file(member),),
             reader="stata_icio",
-            notes=("labels of sectors and final demand are not in the file", f"unit as passed: {unit}"),
+            notes=tuple(notes),
         ),
     )
 

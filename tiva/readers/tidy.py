@@ -40,19 +40,23 @@ COLUMNS: tuple[str, ...] = (*DESCRIPTION, "block", *LABELS, VALUE)
 """Columns that are written. Only the labels and the value are needed when read."""
 
 BLOCKS: tuple[str, ...] = (
-    "output", "part_of", "intermediate", "final_demand", "value_added", "other_input", "other_input_final",
+    "rounding", "output", "part_of", "intermediate", "final_demand", "value_added", "other_input", "other_input_final",
 )  # fmt: skip
 """What a line holds; see :func:`write_tidy`."""
+
+ROUNDING: tuple[Pair, ...] = (("", "amount"), ("", "share"))
+"""Rows of the block ``rounding``; see :class:`tiva.table.provenance.Provenance`."""
 
 Absent = Literal["error", "zero"]
 
 
 def write_tidy(table: IcioTable, path: str | Path) -> Path:
-    """Write a table with one line a cell; nothing of it is lost but its provenance.
+    """Write a table with one line a cell; nothing of it is lost but its provenance (of which the rounding is kept).
 
-    ``block`` says what a line is: ``output`` (row: country-sector), ``part_of`` (1 where the row's area is part of
-    the column's country), ``intermediate``, ``final_demand`` (column: absorber and category), ``value_added``
-    (row_sector: published or residual; column: country-sector), ``other_input`` and ``other_input_final``
+    ``block`` says what a line is: ``rounding`` (row_sector: amount or share; where that of the source is known),
+    ``output`` (row: country-sector), ``part_of`` (1 where the row's area is part of the column's country),
+    ``intermediate``, ``final_demand`` (column: absorber and category), ``value_added`` (row_sector: published or
+    residual; column: country-sector), ``other_input`` and ``other_input_final``
     (row_sector: name of the row). Zeros are written.
 
     Parameters
@@ -102,6 +106,8 @@ def _frames(table: IcioTable) -> Iterator[pd.DataFrame]:
     """Yield the lines of a table block by block, intermediate use one seller area at a time."""
     own = [(a, s) for a in table.areas for s in table.sectors]
     final = [(c, d) for c in table.countries for d in table.final_demand_categories]
+    if any(table.provenance.rounding):
+        yield _frame(table, "rounding", ROUNDING, [("", "")], np.array(table.provenance.rounding)[:, None])
     yield _frame(table, "output", own, [("", "")], table.output[:, None])
     split = [((part, ""), (whole, "")) for part, whole in table.split_countries.items()]
     for row, column in split:
@@ -303,6 +309,7 @@ class _Tidy:
                 files=(self.source.describe_file(self.member),),
                 reader="tidy",
                 notes=tuple(notes),
+                rounding=self._rounding(blocks.get("rounding")),
             ),
         )
         return table if kind is None else table.replace(value_added_kind=kind)
@@ -341,6 +348,16 @@ class _Tidy:
         if lines is None:
             return {}
         return dict(zip(lines["row_country"].astype(str), lines["col_country"].astype(str), strict=True))
+
+    def _rounding(self, lines: pd.DataFrame | None) -> tuple[float, float]:
+        if lines is None:
+            return (0.0, 0.0)
+        found = self._cells("rounding", lines, ROUNDING, None, [])[:, 0]
+        if len(lines) != len(ROUNDING) or (found < 0).any():
+            self._refuse(
+                "rounding", got=listing(map(repr, found.tolist())), expected="an amount and a share, not negative"
+            )
+        return float(found[0]), float(found[1])
 
     def _value_added(
         self, blocks: dict[str, pd.DataFrame], axis: Axis, notes: list[str]
