@@ -19,6 +19,9 @@ Level = Literal["country", "sector", "bilateral", "sector-bilateral"]
 
 LEVELS: tuple[Level, ...] = ("country", "sector", "bilateral", "sector-bilateral")
 
+ANY_METHOD: tuple[str, ...] = ("taxes_margins", "discrepancy", "content")
+"""Terms that any method's results may have, beside its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Term:
@@ -147,6 +150,20 @@ def terms() -> tuple[Term, ...]:
 def decomposition_terms() -> tuple[str, ...]:
     """Return the codes of every term that a decomposition may have, each once, in the order of the catalogue."""
     return tuple(dict.fromkeys(row["code"] for row in _rows("terms.csv")))
+
+
+@cache
+def terms_of(method: str) -> tuple[str, ...]:
+    """Return the codes of every term that results of a method may have, in the order of the catalogue.
+
+    Parameters
+    ----------
+    method
+        Name of a method, such as ``"bm"``; its perspectives, approaches and finer terms are taken together.
+    """
+    rows = [row for row in methods() if row.method == method]
+    own = {code for row in rows for code in (*row.terms, *row.detail_terms)} | set(ANY_METHOD)
+    return tuple(code for code in decomposition_terms() if code in own)
 
 
 @cache

@@ -19,7 +19,7 @@ from tiva.batch import run_plan
 from tiva.batch.journal import JOURNAL_FILE, read_events
 from tiva.batch.runner import BatchReport
 from tiva.batch.specs import MethodSpec
-from tiva.batch.writers import KEYS
+from tiva.batch.writers import COLUMNS_FILE, KEYS
 from tiva.errors import ChecksumError, OutputError, UsageError
 from tiva.terms import decomposition_terms, methods
 
@@ -101,7 +101,7 @@ def test_levels_open_together_and_count_nothing_twice(form: str, project: Path, 
 
 
 def first_file(project: Path) -> Path:
-    return next(p for p in sorted((project / "out" / "data").glob("*/*/*")))
+    return next(p for p in sorted((project / "out" / "data").glob("year=20*/*/*")))
 
 
 @pytest.mark.parametrize("form", ["parquet", "netcdf", "zarr"])
@@ -184,14 +184,21 @@ def test_bad_lines_of_the_journal_count_as_absent(project: Path) -> None:
     assert len(ran(project, LEVELS).skipped) == 3
 
 
-def test_every_parquet_file_has_the_same_columns(project: Path) -> None:
+def test_data_sets_lose_no_column_of_any_method(project: Path) -> None:
     import pandas as pd
     import pyarrow.dataset as ds
     import pyarrow.parquet as pq
 
     ran(project, LEVELS)
-    files = sorted((project / "out" / "data").rglob("*.parquet"))
-    assert len({tuple(pq.read_schema(f).names) for f in files}) == 1
+    data = project / "out" / "data"
+    of_methods: dict[str, set[tuple[str, ...]]] = {}
+    for file in data.glob("year=20*/*/*.parquet"):
+        of_methods.setdefault(file.parent.name, set()).add(tuple(pq.read_schema(file).names))
+    assert len(of_methods) > 1
+    assert all(len(columns) == 1 for columns in of_methods.values()), "files of a method have the same columns"
+    every = pq.read_schema(data / COLUMNS_FILE)
+    assert all(set(names) <= set(every.names) for columns in of_methods.values() for names in columns)
+    assert ds.dataset(data).files[0].endswith(COLUMNS_FILE), "readers take the columns of the first file"
     arrow = ds.dataset(project / "out" / "data", partitioning="hive").to_table().to_pandas()
     frames = [arrow, pd.read_parquet(project / "out" / "data")]
     fine = tiva.decompose(small_table(2000), level="sector-bilateral")["dva"].to_series()
@@ -205,10 +212,27 @@ def test_every_parquet_file_has_the_same_columns(project: Path) -> None:
         np.testing.assert_allclose(keyed.set_index(sectors.index.names)["EXGR"].loc[sectors.index], sectors, rtol=EXACT)
 
 
+def test_the_file_of_columns_is_kept_whole(project: Path) -> None:
+    ran(project, LEVELS)
+    columns = project / "out" / "data" / COLUMNS_FILE
+    good = columns.read_bytes()
+    columns.write_bytes(good[:-5])
+    assert len(ran(project, LEVELS).skipped) == 3
+    assert columns.read_bytes() == good
+    text = HEAD.format(form="netcdf") + LEVELS
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    run_plan(project / "plan.toml", scheduler="inline", progress=False)
+    assert not columns.parent.parent.exists()
+
+
 def test_polars_reads_the_data_set(project: Path) -> None:
     pl = pytest.importorskip("polars")
     ran(project, LEVELS)
-    frame = pl.read_parquet(project / "out" / "data" / "**" / "*.parquet", hive_partitioning=True)
+    files = project / "out" / "data" / "**" / "*.parquet"
+    with pytest.raises(pl.exceptions.PolarsError, match="missing_columns='insert'"):
+        pl.read_parquet(files, hive_partitioning=True)
+    frame = pl.read_parquet(files, hive_partitioning=True, missing_columns="insert")
+    assert set(frame["year"]) == {2000}
     country = tiva.decompose(small_table(2000))["dva"]
     got = frame.filter((pl.col("level") == "country") & (pl.col("spec") == "bm-exporter-source"))["dva"].to_list()
     np.testing.assert_allclose(got, country, rtol=EXACT)

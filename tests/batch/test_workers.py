@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +30,22 @@ def test_a_worker_gives_the_later_half_of_what_it_has_not_begun(project: Path) -
     kept = [first.id, *(j.id for j in jobs)]
     assert kept == [j.id for j in group.jobs[:2]]
     assert ours.recv() == ("given", [group.jobs[2].id])
+
+
+def test_a_script_without_a_main_guard_runs_once(project: Path) -> None:
+    script = project / "script.py"
+    script.write_text(
+        "import os\nfrom tiva.batch import run_plan\n"
+        "print('began', os.getpid(), flush=True)\n"
+        "report = run_plan('plan.toml', workers=2, progress=False)\n"
+        "print('ended', report.exit_code, len(report.outcomes))\n",
+        encoding="utf-8",
+    )
+    words = [sys.executable, str(script)]
+    done = subprocess.run(words, cwd=project, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("began") == 1
+    assert done.stdout.splitlines()[-1] == "ended 0 6"
 
 
 def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: Any) -> None:

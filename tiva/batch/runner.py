@@ -322,6 +322,7 @@ class _Run:
             self.journal.add("run", facts)
             self._write_manifest(manifest.RUNNING)
             outputs.remove(self.plan.output, self._stale)
+            self._name_columns()
             with stoppable():
                 self._work_off(progress)
             for part in ("data", "cubes"):
@@ -342,6 +343,14 @@ class _Run:
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
             time.monotonic() - self.begin, False, self.groups, path, self.removed,
         )  # fmt: skip
+
+    def _name_columns(self) -> None:
+        """Say beside the results which columns they may have, where they are parquet files."""
+        folder = self.plan.output / "data"
+        if any(job.format == "parquet" and job.method is not None for job in self.jobs.values()):
+            writers.write_columns(folder)
+        else:
+            outputs.remove(folder, [writers.COLUMNS_FILE])
 
     def _work_off(self, progress: bool | Callback) -> None:
         """Run what is left, and record the end of each job."""

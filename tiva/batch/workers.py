@@ -20,6 +20,7 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
@@ -81,9 +82,24 @@ def prepare() -> None:
         from multiprocessing import forkserver
 
         # One thread of BLAS: a process that is forked must not have others. Workers set the number that they use.
-        with environment(1, BLAS_VARIABLES), _interrupts_ignored():
+        with environment(1, BLAS_VARIABLES), _interrupts_ignored(), _without_script():
             forkserver.set_forkserver_preload(["tiva.batch.preloaded"])
             forkserver.ensure_running()
+
+
+@contextlib.contextmanager
+def _without_script() -> Iterator[None]:
+    """Let processes that are started inside the block not run the script of this one.
+
+    They would import it, and with it run the batch again, where it has no ``if __name__ == "__main__"``. They need nothing
+    of it: groups and outcomes are of this package.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextlib.contextmanager
@@ -182,7 +198,7 @@ def _start(work: Path, threads: int) -> _Worker:
     prepare()
     context = multiprocessing.get_context("forkserver" if _FORKED else "spawn")
     ours, theirs = context.Pipe()
-    with environment(threads):
+    with environment(threads), _without_script():
         arguments = (theirs, str(work), threads, os.getpid(), dict(os.environ))
         process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         process.start()

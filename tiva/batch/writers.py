@@ -15,7 +15,8 @@ import numpy as np
 
 from tiva.batch.jobs import digest
 from tiva.errors import MissingExtraError
-from tiva.terms import decomposition_terms
+from tiva.files import replacing
+from tiva.terms import decomposition_terms, terms_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -25,6 +26,16 @@ META = b"tiva"
 
 KEYS = ("exporter", "sector", "size", "importer", "origin", "third", "final_demand")
 """Dimensions that results may have: columns of every parquet file, null where the result is not split by it."""
+
+LABELS = ("table", "scenario", "margins", "spec", "level")
+"""What tells results apart, beside their folder: columns of every parquet file."""
+
+COLUMNS_FILE = "year=0/method=none/columns.parquet"
+"""A file without rows that has every column of the data set, in a partition that sorts before all others.
+
+Readers of data sets take the columns of the first file for those of all, so that without it the terms of most methods
+would be lost without a word.
+"""
 
 
 def write(dataset: xr.Dataset, path: Path, form: str, labels: Mapping[str, str]) -> None:
@@ -80,12 +91,36 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
     pq.write_table(table, path, compression="zstd", use_dictionary=coded, row_group_size=1 << 20)
 
 
-def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
-    """Return the columns of a parquet file.
+def write_columns(folder: Path) -> None:
+    """Write the file that tells readers of a data set which columns its files may have.
 
-    They are the same in all files, in the same order: labels, keys, and every term of the catalogue, null where this
-    result has none. Readers of data sets take the columns of the first file for those of all, so that files with
-    columns of their own would lose them without a word.
+    Parameters
+    ----------
+    folder
+        The folder of the data set; the file is replaced where it says something else.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        raise MissingExtraError("pyarrow", "batch", "a result set in parquet") from error
+    text, number = pa.dictionary(pa.int32(), pa.string()), pa.float64()
+    fields = [(name, text) for name in (*LABELS, *KEYS)] + [(name, number) for name in decomposition_terms()]
+    schema = pa.schema(fields)
+    written = pa.BufferOutputStream()
+    pq.write_table(schema.empty_table(), written)
+    content = written.getvalue().to_pybytes()
+    path = folder / COLUMNS_FILE
+    if not path.exists() or path.read_bytes() != content:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_bytes(content)
+
+
+def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return the columns of a parquet file: labels, keys, and every term that results of its method may have.
+
+    What this result has not is null: all files of a method have the same columns in the same order.
     """
     dims = [str(d) for d in dataset.dims]
     shape = tuple(dataset.sizes[d] for d in dims)
@@ -102,7 +137,7 @@ def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[st
         codes = np.ascontiguousarray(np.broadcast_to(index, shape)).reshape(-1)
         columns[dim] = pa.DictionaryArray.from_arrays(pa.array(codes), pa.array([str(v) for v in dataset[dim].values]))
     absent = pa.nulls(rows, pa.float64())
-    for name in dict.fromkeys((*decomposition_terms(), *(str(n) for n in dataset.data_vars))):
+    for name in dict.fromkeys((*terms_of(str(dataset.attrs["method"])), *(str(n) for n in dataset.data_vars))):
         if name not in dataset.data_vars:
             columns[name] = absent
             continue
