@@ -91,8 +91,8 @@ def prepare() -> None:
 def _without_script() -> Iterator[None]:
     """Let processes that are started inside the block not run the script of this one.
 
-    They would import it, and with it run the batch again, where it has no ``if __name__ == "__main__"``. They need nothing
-    of it: groups and outcomes are of this package.
+    They would import it, and with it run the batch again, where it has no ``if __name__ == "__main__"``. They need
+    nothing of it: groups and outcomes are of this package.
     """
     script = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
