@@ -10,7 +10,7 @@ import traceback
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,9 +78,8 @@ class Outcome:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        values = asdict(self)
-        values["warnings"] = list(self.warnings)
-        return values
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "warnings": list(self.warnings), "details": dict(self.details)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Outcome:

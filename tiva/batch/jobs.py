@@ -169,7 +169,8 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
     }
     for source in _sources(plan, fetch=fetch):
         specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
-        jobs = tuple(_job(plan, source, spec, satellites) for spec in _distinct(specs))
+        described = _described(source)
+        jobs = tuple(_job(plan, source, described, spec, satellites) for spec in _distinct(specs))
         for job in jobs:
             if job.id in taken:
                 raise UsageError(
@@ -321,7 +322,11 @@ def _short_names(files: Sequence[Path]) -> list[str]:
 
 
 def _job(
-    plan: Plan, source: TableSource, spec: MethodSpec | CubeSpec, satellites: Mapping[str, SatelliteSource]
+    plan: Plan,
+    source: TableSource,
+    source_described: Mapping[str, Any],
+    spec: MethodSpec | CubeSpec,
+    satellites: Mapping[str, SatelliteSource],
 ) -> Job:
     method = spec if isinstance(spec, MethodSpec) else None
     cube = spec if isinstance(spec, CubeSpec) else None
@@ -335,7 +340,7 @@ def _job(
         parts += [cube.name]
     satellite = satellites[method.satellite] if method is not None and method.satellite else None
     described = {
-        "source": _described(source),
+        "source": source_described,
         "method": None if method is None else asdict(method),
         "cube": None if cube is None else asdict(cube),
         "satellite": None if satellite is None else [satellite.input.sha256, satellite.options],

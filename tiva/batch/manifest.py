@@ -15,7 +15,7 @@ from typing import Any
 
 from tiva._version import __version__
 from tiva.batch.execute import STATUS_OK, Outcome
-from tiva.batch.jobs import Group, Input, Job, code_version
+from tiva.batch.jobs import Group, Input, Job, TableSource, code_version
 from tiva.batch.specs import Plan
 from tiva.errors import OutputError, explain
 from tiva.examples import EXAMPLE_FILE
@@ -48,7 +48,12 @@ def build(
     inputs = dict(_given(i) for g in groups for job in g.jobs for i in job.inputs())
     if any(g.source.kind == "example" for g in groups):
         inputs[f"tiva/data/{EXAMPLE_FILE}"] = _example_sha256()
-    jobs = [_job(job, outcomes.get(job.id)) for group in groups for job in group.jobs]
+    jobs = [
+        _job(job, outcomes.get(job.id), given)
+        for group in groups
+        for given in [_source_options(group.source)]
+        for job in group.jobs
+    ]
     counts: dict[str, int] = {}
     for job in jobs:
         counts[job["status"]] = counts.get(job["status"], 0) + 1
@@ -68,13 +73,13 @@ def build(
     }
 
 
-def _job(job: Any, outcome: Outcome | None) -> dict[str, Any]:
+def _job(job: Job, outcome: Outcome | None, source: Mapping[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {
         "id": job.id,
         "key": job.key,
         "labels": job.labels(),
         "kind": "cube" if job.cube is not None else "decomposition",
-        "options": _options(job),
+        "options": {**_computed(job), **source, "satellite": _satellite(job)},
         "inputs": [i.sha256 for i in job.inputs()],
         "format": job.format,
         "status": "pending",
@@ -95,15 +100,23 @@ def _example_sha256() -> str:
     return hashlib.sha256(resources.files("tiva.data").joinpath(EXAMPLE_FILE).read_bytes()).hexdigest()
 
 
-def _options(job: Job) -> dict[str, Any]:
-    """Return everything that decides a result beside the bytes of its inputs, as plain values."""
-    source = job.source
-    computed = job.method.arguments() if job.method is not None else {}
+def _computed(job: Job) -> dict[str, Any]:
+    """Return what is computed: the arguments of the method, or the origin of a cube."""
     if job.cube is not None:
-        computed = {"origin": job.cube.origin}
+        return {"origin": job.cube.origin}
+    return job.method.arguments() if job.method is not None else {}
+
+
+def _satellite(job: Job) -> dict[str, Any] | None:
+    if job.satellite is None:
+        return None
+    return {"name": job.satellite.name, "file": Path(job.satellite.input.path).name, **_plain(job.satellite.options)}
+
+
+def _source_options(source: TableSource) -> dict[str, Any]:
+    """Return everything about a table that decides results beside the bytes of its files, as plain values."""
     margins = source.margins
     values = {
-        **computed,
         "backend": source.backend,
         "table": {
             "name": source.name,
@@ -123,10 +136,11 @@ def _options(job: Job) -> dict[str, Any]:
             "split": dict(margins.options),
         },
         "scenario": [{k: v for k, v in asdict(s).items() if v} for s in source.scenarios],
-        "satellite": None
-        if job.satellite is None
-        else {"name": job.satellite.name, "file": Path(job.satellite.input.path).name, **job.satellite.options},
     }
+    return _plain(values)
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
     return plain
 
@@ -157,8 +171,17 @@ _JOB_KEYS = {"id", "key", "labels", "kind", "options", "format", "status"}
 
 
 def write(folder: Path, manifest: dict[str, Any]) -> Path:
-    """Write the manifest in one step."""
+    """Write the manifest in one step: a line a key, and a line a job."""
     path = folder / MANIFEST_FILE
+    rows = {key: _lines(value) for key, value in manifest.items()}
+    text = ",\n".join(f" {json.dumps(key)}: {value}" for key, value in rows.items())
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(manifest, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_text(f"{{\n{text}\n}}\n", encoding="utf-8")
     return path
+
+
+def _lines(value: Any) -> str:
+    """Return JSON, a list of objects with a line for each: quick to write, and to look at."""
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(f"  {json.dumps(item, ensure_ascii=False)}" for item in value) + "\n ]"
+    return json.dumps(value, ensure_ascii=False)

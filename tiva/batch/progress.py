@@ -92,4 +92,4 @@ class Progress:
             if outcome.status != STATUS_OK:
                 self._console.print(line, markup=False, soft_wrap=True)
         elif self._console is not None:
-            self._console.print(line, markup=False, soft_wrap=True)
+            self._console.file.write(f"{line}\n")

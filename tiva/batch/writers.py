@@ -108,7 +108,8 @@ def write_columns(folder: Path) -> None:
     fields = [(name, text) for name in (*LABELS, *KEYS)] + [(name, number) for name in decomposition_terms()]
     schema = pa.schema(fields)
     written = pa.BufferOutputStream()
-    pq.write_table(schema.empty_table(), written)
+    with pq.ParquetWriter(written, schema):
+        pass
     content = written.getvalue().to_pybytes()
     path = folder / COLUMNS_FILE
     if not path.exists() or path.read_bytes() != content:
