@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
-from data_fetch.fetch import get
+from data_fetch.fetch import get_entries
 from data_fetch.store import default_folder
 from tiva.errors import UsageError, explain, listing
 
@@ -40,7 +41,8 @@ def open_table(
     sources
         Another catalogue than the package's.
     cache
-        Keep the parsed table in the folder, so that it opens at once the next time.
+        Keep the parsed table in the folder, so that it opens at once the next time; a folder that may not be
+        written (shared, read-only) keeps nothing.
     **options
         Options of the reader (:func:`tiva.read`).
 
@@ -69,7 +71,7 @@ def open_table(
     if len(holding) != 1:
         names = listing([path.name for path in holding])
         raise UsageError(explain(f"{name} has several files of {year}", got=names, do="read one with tiva.read"))
-    table = read(holding[0], year=year, cache=root / "parsed" if cache else False, **options)
+    table = read(holding[0], year=year, cache=_parsed(root) if cache else False, **options)
     origin = table.provenance
     described = replace(
         origin,
@@ -102,9 +104,15 @@ def files_of(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file cannot be had.
     """
-    known = sources or catalogue()
-    paths = get(name, year, offline=offline, folder=folder, sources=known)
-    return dict(zip(paths, known[name].select(year), strict=True))
+    return get_entries(name, year, offline=offline, folder=folder, sources=sources)
+
+
+def _parsed(root: Path) -> Path | Literal[False]:
+    """Return the folder of parsed tables, or ``False`` where none can be kept."""
+    folder = root / "parsed"
+    nearest = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    effective = os.access in os.supports_effective_ids
+    return folder if os.access(nearest, os.W_OK, effective_ids=effective) else False
 
 
 def _year(dataset: Dataset) -> int:

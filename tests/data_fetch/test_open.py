@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 
 import numpy as np
 import pytest
 
 import data_fetch
 import tiva
+from tests.data_fetch.conftest import packed
 from tests.data_fetch.publisher import Page
 from tests.paths import shared
 from tiva.errors import UsageError
-
-
-def packed(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as handle:
-        for name, content in members.items():
-            handle.writestr(name, content)
-    return buffer.getvalue()
 
 
 def expected(name: str) -> dict[str, object]:
