@@ -277,7 +277,7 @@ def _version() -> Any:
     try:
         from pysdmx.api.qb.util import ApiVersion
     except ImportError as error:
-        raise MissingExtraError("pysdmx", "sdmx", "SDMX queries") from error
+        raise MissingExtraError("pysdmx", "sdmx", "a query to an SDMX service") from error
     return ApiVersion.V1_5_0
 
 

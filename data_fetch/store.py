@@ -24,15 +24,16 @@ OFFLINE_VARIABLE = "TIVA_OFFLINE"
 
 
 def default_folder() -> Path:
-    """Return the folder of fetched files: ``TIVA_DATA``, else the platform's cache folder for ``tiva``."""
+    """Return the folder of fetched files: ``TIVA_DATA``, else the platform's cache folder for ``tiva``.
+
+    Parsed tables are in it, too (:func:`tiva.readers.cache.cache_folder`).
+    """
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named).expanduser()
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError("pooch", "fetch", "the folder of fetched files") from error
-    return Path(pooch.os_cache("tiva"))
+    from tiva.readers.cache import cache_folder
+
+    return cache_folder().parent
 
 
 def is_offline(offline: bool | None = None) -> bool:
