@@ -175,10 +175,14 @@ def margins(
     variables: str = "",
     flow: str | None = None,
     fixed: str = "",
+    table: Path | None = None,
     offline: Annotated[bool | None, Parameter(negative=())] = None,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
-    """Fetch firm-size margins by SDMX and write them as band_margins.csv.
+    """Fetch firm-size margins by SDMX and write them as band_margins.csv, for --size of `tiva decompose`.
+
+    Every fact has its status: observed, imputed (estimated by the publisher), derived (summed, or the total less the
+    others), confidential or missing. What is not verified of a source is in the note of every fact.
 
     Parameters
     ----------
@@ -199,6 +203,9 @@ def margins(
         out.
     fixed
         DIMENSION=CODE with commas between: codes of further dimensions of the flow, or other codes than the source's.
+    table
+        File of the table that is to be split, with sectors of ISIC Rev. 4: facts that can be carried over to its
+        sectors are kept, and their concordance is written beside OUT (NAME_sectors.csv, for --sector-map).
     offline
         Use kept answers only.
     common
@@ -219,11 +226,34 @@ def margins(
         fixed=_pairs(fixed),
         offline=offline,
     )
+    if table is not None:
+        rows = _for_table(rows, table, out)
     write_margins(rows, out)
     counts = Counter(row["status"] for row in rows)
-    _say(f"{out}: {len(rows)} facts ({', '.join(f'{n} {status}' for status, n in counts.most_common())})")
+    by_status = f" ({', '.join(f'{n} {status}' for status, n in counts.most_common())})" if counts else ""
+    _say(f"{out}: {len(rows)} facts{by_status}")
     for doubt in flows()[source].doubts if flow is None else ():
         sys.stderr.write(f"not verified, as the note of every fact says: {doubt}\n")
+
+
+def _for_table(rows: list[dict[str, str]], table: Path, out: Path) -> list[dict[str, str]]:
+    """Keep the facts that fit the sectors of a table, write their concordance beside them, and say what is left out."""
+    from data_fetch.activities import for_table, write_sector_map
+    from tiva.readers.registry import read
+
+    fitting = for_table(rows, read(table).sectors)
+    if not fitting.rows:
+        raise UsageError(
+            explain(
+                f"no fact can be carried over to the sectors of {table.name}",
+                got="".join(f"\n    {note}" for note in fitting.notes),
+                do="ask for what its sectors hold, such as --sectors C10T12,C20 (OECD) or C10,C11,C12 (Eurostat)",
+            )
+        )
+    sys.stderr.writelines(f"{note}\n" for note in fitting.notes)
+    beside = write_sector_map(fitting.sector_map, out.with_name(f"{out.stem}_sectors.csv"))
+    _say(f"{beside}: {len(fitting.sector_map)} links of activities to sectors")
+    return list(fitting.rows)
 
 
 def _pairs(text: str) -> dict[str, str]:
