@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from data_fetch.margins import write_rows
 from tiva.concordances import detect_scheme, sectors
 from tiva.errors import ConcordanceError, explain, listing
-from tiva.files import replacing
 
 SECTIONS: Mapping[str, tuple[int, int]] = MappingProxyType(
     {
@@ -140,12 +139,7 @@ def for_table(rows: Sequence[dict[str, str]], labels: Sequence[str]) -> ForTable
 
 def write_sector_map(links: Sequence[Mapping[str, str]], path: str | Path) -> Path:
     """Write a concordance as :func:`tiva.read_margins` takes it, whole or not at all, and return the path."""
-    path = Path(path)
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, SECTOR_MAP_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(links)
-    return path
+    return write_rows(links, SECTOR_MAP_COLUMNS, path)
 
 
 @dataclass(frozen=True, slots=True)

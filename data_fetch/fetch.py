@@ -347,30 +347,14 @@ def get(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file that cannot be had; those that only a person can download are named all at once.
     """
-    return list(
-        get_entries(
-            name, years, refresh=refresh, offline=offline, folder=folder, progress=progress, sources=sources,
-            fetcher=fetcher,
-        )
-    )  # fmt: skip
-
-
-def get_entries(
-    name: str,
-    years: Years = None,
-    *,
-    refresh: bool = False,
-    offline: bool | None = None,
-    folder: str | Path | None = None,
-    progress: ProgressMaker = terminal_progress,
-    sources: Catalogue | None = None,
-    fetcher: Fetcher | None = None,
-) -> dict[Path, FileEntry]:
-    """Return what :func:`get` returns, with what is known of each file; parameters and errors are the same."""
-    dataset = (sources or catalogue())[name]
     if fetcher is None:
         store = Store(default_folder() if folder is None else Path(folder))
         fetcher = Fetcher(store, offline=is_offline(offline), progress=progress)
+    return list(get_entries((sources or catalogue())[name], years, fetcher, refresh=refresh))
+
+
+def get_entries(dataset: Dataset, years: Years, fetcher: Fetcher, *, refresh: bool = False) -> dict[Path, FileEntry]:
+    """Return the files of a data set as :func:`get` does, with what is known of each."""
     entries = chosen(dataset, years, fetcher.store)
     found: dict[Path, FileEntry] = {}
     by_person: list[FileEntry] = []

@@ -289,9 +289,14 @@ def fetch_margins(
 
 def write_margins(rows: Sequence[Mapping[str, str]], path: str | Path) -> Path:
     """Write rows as ``band_margins.csv``, whole or not at all, and return the path."""
+    return write_rows(rows, COLUMNS, path)
+
+
+def write_rows(rows: Sequence[Mapping[str, str]], columns: Sequence[str], path: str | Path) -> Path:
+    """Write rows as csv with a header, whole or not at all, and return the path."""
     path = Path(path)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return path

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
-from data_fetch.fetch import get_entries
-from data_fetch.store import default_folder
+from data_fetch.fetch import Fetcher, get_entries
+from data_fetch.store import Store, default_folder, is_offline
 from tiva.errors import UsageError, explain, listing
 
 if TYPE_CHECKING:
@@ -104,7 +104,8 @@ def files_of(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file cannot be had.
     """
-    return get_entries(name, year, offline=offline, folder=folder, sources=sources)
+    store = Store(default_folder() if folder is None else Path(folder))
+    return get_entries((sources or catalogue())[name], year, Fetcher(store, offline=is_offline(offline)))
 
 
 def _parsed(root: Path) -> Path | Literal[False]:
