@@ -113,10 +113,11 @@ def check_content(path: Path, entry: FileEntry, dataset: Dataset, name: str | No
         raise ReaderError(
             explain(f"{shown} is no file of {dataset.name}", got=got, expected=expected, do=_OTHER), path=path
         )
-    edition = icio_edition(path) if layout == "oecd" else ""
-    if edition and edition != dataset.name:
+    edition = icio_edition(path) if layout == "oecd" else dataset.name
+    if edition != dataset.name:
+        got = edition or "sectors of no edition that is known"
         raise ReaderError(
-            explain(f"{shown} is of another edition", got=edition, expected=dataset.name, do=_OTHER), path=path
+            explain(f"{shown} is of another edition", got=got, expected=dataset.name, do=_OTHER), path=path
         )
     years = years_inside(path)
     if years and entry.first_year is not None and not any(entry.covers((year,)) for year in years):
@@ -133,7 +134,9 @@ def check_content(path: Path, entry: FileEntry, dataset: Dataset, name: str | No
     return layout
 
 
-_OTHER = "name the data set that it belongs to (--dataset NAME), or get the right file"
+_OTHER = (
+    "name the data set that it belongs to (--dataset NAME), or get the right file; tiva.read reads any file by itself"
+)
 
 
 def _sheet_names(path: Path) -> tuple[str, ...]:

@@ -213,6 +213,15 @@ def test_other_edition_under_the_right_name(tmp_path, store):
         data_fetch.add(file, "icio2023", folder=store.root)
 
 
+def test_edition_that_is_not_known(tmp_path, store):
+    text = fixture("icio2023_2020_SML.csv").decode().replace("_A01_02", "_Q01_02")
+    file = tmp_path / "2016-2020_SML.zip"
+    file.write_bytes(packed({"2020_SML.csv": text.encode()}))
+    with pytest.raises(ReaderError, match=r"got: sectors of no edition that is known\n  expected: icio2023"):
+        data_fetch.add(file, "icio2023", folder=store.root)
+    assert leftovers(store) == []
+
+
 def test_zip_in_zip_is_recognised_and_opened(tmp_path, store):
     inner = packed({"2020_SML.csv": fixture("icio2023_2020_SML.csv")})
     file = tmp_path / "2016-2020_SML.zip"
