@@ -145,6 +145,8 @@ def check(name: str, *, common: Common | None = None) -> int:  # noqa: ARG001 - 
     from data_fetch.fetch import check as check_files
 
     found = check_files(name)
+    if not found:
+        sys.stderr.write(f"no file of {name} is here\n")
     for path, state in found.items():
         _say(f"{state:9} {path}")
     return 3 if "changed" in found.values() else 0
