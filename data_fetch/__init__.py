@@ -12,6 +12,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from data_fetch.activities import for_table
     from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
     from data_fetch.compare import compare_oecd
     from data_fetch.fetch import check, get
@@ -30,6 +31,7 @@ _EXPORTS: dict[str, tuple[str, str]] = {
     "compare_oecd": ("data_fetch.compare", "compare_oecd"),
     "default_folder": ("data_fetch.store", "default_folder"),
     "fetch_margins": ("data_fetch.margins", "fetch_margins"),
+    "for_table": ("data_fetch.activities", "for_table"),
     "get": ("data_fetch.fetch", "get"),
     "open": ("data_fetch.tables", "open_table"),
 }
@@ -44,6 +46,7 @@ __all__ = [
     "compare_oecd",
     "default_folder",
     "fetch_margins",
+    "for_table",
     "get",
     "open",
 ]

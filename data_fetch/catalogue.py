@@ -20,6 +20,12 @@ Access = Literal["open", "bot wall", "browser", "login"]
 Method = Literal["direct", "dataverse", "zenodo", "manual"]
 """How an address is used: as it is, through the file list of a repository, or by a person."""
 
+Kind = Literal["publisher", "third party", "unconfirmed"]
+"""Kind of source that confirms a fact; see :class:`Evidence`."""
+
+TOPICS = ("licence", "access", "files", "checksums")
+"""What is said to be confirmed or not of every data set."""
+
 Years = int | str | Iterable[int] | None
 """A year, years such as ``"1995-2011"`` or ``"2000,2005-2007"``, several years, or all."""
 
@@ -69,6 +75,26 @@ class FileEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is confirmed of a data set, and by what kind of source.
+
+    Attributes
+    ----------
+    topic
+        ``"licence"``, ``"access"``, ``"files"`` (names and addresses) or ``"checksums"``.
+    kind
+        ``"publisher"``: a copy of the publisher's own page, licence file or record; ``"third party"``: code that works
+        with the files, provenance records, notes of users; ``"unconfirmed"``.
+    text
+        What was seen, and what was not.
+    """
+
+    topic: str
+    kind: Kind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """One edition of a database.
 
@@ -90,6 +116,10 @@ class Dataset:
         Further facts.
     files
         The files in order of years.
+    layout
+        Name of the reader of its tables; empty where no reader reads them (accounts, MATLAB files).
+    evidence
+        What of this is confirmed, and by what kind of source.
     """
 
     name: str
@@ -106,6 +136,8 @@ class Dataset:
     pattern: str
     notes: str
     files: tuple[FileEntry, ...]
+    layout: str = ""
+    evidence: tuple[Evidence, ...] = ()
 
     def select(self, years: Years = None) -> tuple[FileEntry, ...]:
         """Return the files that hold ``years``.
@@ -214,9 +246,17 @@ def _entries(rows: Iterable[Mapping[str, str]]) -> dict[str, list[FileEntry]]:
     return by_dataset
 
 
-def build(datasets: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str, str]]) -> Catalogue:
+def build(
+    datasets: Mapping[str, Mapping[str, Any]],
+    rows: Iterable[Mapping[str, str]],
+    evidence: Mapping[str, Mapping[str, tuple[Kind, str]]] = MappingProxyType({}),
+) -> Catalogue:
     """Build a catalogue from the content of ``datasets.toml`` and the rows of ``files.csv``."""
     entries = _entries(rows)
+    known = {
+        name: tuple(Evidence(topic, kind, text) for topic, (kind, text) in table.items())
+        for name, table in evidence.items()
+    }
     return Catalogue(
         MappingProxyType(
             {
@@ -235,6 +275,8 @@ def build(datasets: Mapping[str, Mapping[str, Any]], rows: Iterable[Mapping[str,
                     pattern=row.get("pattern", ""),
                     notes=row.get("notes", ""),
                     files=tuple(entries.get(name, ())),
+                    layout=row.get("layout", ""),
+                    evidence=known[row["evidence"]] if "evidence" in row else (),
                 )
                 for name, row in datasets.items()
             }
@@ -247,5 +289,6 @@ def catalogue() -> Catalogue:
     """Return the catalogue that comes with the package."""
     here = files("data_fetch")
     datasets = tomllib.loads((here / "datasets.toml").read_text(encoding="utf-8"))
+    evidence = datasets.pop("evidence")
     with (here / "files.csv").open(encoding="utf-8") as handle:
-        return build(datasets, csv.DictReader(handle))
+        return build(datasets, csv.DictReader(handle), evidence)

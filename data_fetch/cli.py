@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import traceback
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -16,9 +17,17 @@ from rich.table import Table
 from tiva.cli.common import Common
 from tiva.errors import TivaError, TivaWarning, UsageError, explain
 
+EPILOGUE = """Files go to the folder that the environment variable TIVA_DATA names, else to the platform's cache folder.
+TIVA_OFFLINE=1 forbids every use of the network.
+
+Data go to stdout, messages and progress to stderr. Exit codes: 0 done, 2 usage, 3 data refused or not to be had.
+"""
+
 app = App(
     name="data_fetch",
     help="Fetch, verify and list the data sets that tiva reads.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
     version_flags=[],
 )
 """The commands, for mounting: ``parent.command(app, name="fetch")``."""
@@ -26,7 +35,10 @@ app = App(
 
 @app.command(name="list")
 def list_datasets(*, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
-    """List the data sets: years, how the site gives files out, what is here.
+    """List the data sets: years, how the site gives files out, how many files are here.
+
+    Access: open, fetched by the program; bot wall, tried, but many sites let browsers in only; browser and login, to be
+    downloaded by hand and taken in with `tiva fetch add`.
 
     Parameters
     ----------
@@ -39,39 +51,28 @@ def list_datasets(*, common: Common | None = None) -> None:  # noqa: ARG001 - ac
     store = Store(default_folder())
     table = Table("name", "title", "years", "access", "here", box=None)
     for dataset in catalogue().datasets.values():
-        here = sum(store.path(dataset.name, entry.name).exists() for entry in dataset.files)
-        table.add_row(dataset.name, dataset.title, dataset.years, dataset.access, f"{here} of {len(dataset.files)}")
+        here = f"{len(store.names(dataset.name))} of {len(dataset.files)}"
+        table.add_row(dataset.name, dataset.title, dataset.years, dataset.access, here)
     _out().print(table)
 
 
 @app.command
 def info(name: str, *, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
-    """Show one data set: page, licence, citation, files, checksums.
+    """Show one data set: page, licence, citation, what of it is confirmed, files, checksums, what is here.
 
     Parameters
     ----------
     name
-        Name of the data set.
+        Name of the data set, as `tiva fetch list` shows it.
     common
         Options of every command.
     """
     from data_fetch.catalogue import catalogue
+    from data_fetch.describe import describe
     from data_fetch.store import Store, default_folder
 
-    dataset = catalogue()[name]
-    store = Store(default_folder())
-    out = _out()
-    for label in ("title", "database", "edition", "years", "unit", "page", "access", "licence", "citation", "notes"):
-        out.print(f"{label:9} {getattr(dataset, label)}", highlight=False, markup=False, soft_wrap=True)
-    out.print(f"{'folder':9} {store.folder(name)}", highlight=False, markup=False, soft_wrap=True)
-    for entry in dataset.files:
-        record = store.record(name, entry.name)
-        known = " ".join(f"{k}:{v}" for k, v in entry.checksums.items())
-        state = f"here since {record.date}, sha256:{record.sha256}" if record else "not here"
-        size = f"{entry.size:,} bytes" if entry.size else ""
-        out.print(
-            "  ".join(x for x in (entry.name, size, known, state) if x), highlight=False, markup=False, soft_wrap=True
-        )
+    for line in describe(catalogue()[name], Store(default_folder())):
+        _say(line)
 
 
 @app.command
@@ -85,6 +86,9 @@ def get(
 ) -> None:
     """Fetch the files of a data set that are not here yet, and print their paths.
 
+    Files that only a person can download are named with page, file name and folder; take them in with
+    `tiva fetch add`. An interrupted download goes on where it stopped.
+
     Parameters
     ----------
     name
@@ -92,9 +96,9 @@ def get(
     years
         Years, such as 1995-2011 or 2000,2005; all by default.
     refresh
-        Fetch again even what is here.
+        Fetch again even what is here; a file that was issued again is reported, and both checksums are kept.
     offline
-        Do not use the network.
+        Do not use the network (also: environment variable TIVA_OFFLINE=1).
     common
         Options of every command.
     """
@@ -103,32 +107,28 @@ def get(
 
     shown = quiet if common is not None and common.quiet else terminal_progress
     for path in get_files(name, years, refresh=refresh, offline=offline, progress=shown):
-        _out().print(str(path), highlight=False, markup=False, soft_wrap=True)
+        _say(str(path))
 
 
 @app.command
 def add(file: Path, *, dataset: str | None = None, common: Common | None = None) -> None:  # noqa: ARG001 - accepted everywhere
-    """Take a hand-downloaded file in: recognised, verified, recorded.
+    """Take a hand-downloaded file in: recognised, verified, copied to the folder of fetched files, recorded.
 
     Parameters
     ----------
     file
-        The file; it is copied.
+        The file, packed as it was downloaded; the original stays where it is.
     dataset
-        Name of the data set, where it cannot be told from the file.
+        Name of the data set, where it cannot be told from checksum, name or content.
     common
         Options of every command.
     """
     from data_fetch.local import add as add_file
 
     added = add_file(file, dataset)
-    layout = f", layout {added.layout}" if added.layout else ""
-    _out().print(
-        f"{added.path}\n{added.dataset}{layout}, {added.record.size:,} bytes, sha256:{added.record.sha256}",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    layout = f"layout {added.layout}" if added.layout else "no reader recognises its content"
+    _say(str(added.path))
+    _say(f"{added.dataset}, {layout}, {added.record.size:,} bytes, sha256:{added.record.sha256}")
 
 
 @app.command
@@ -145,8 +145,10 @@ def check(name: str, *, common: Common | None = None) -> int:  # noqa: ARG001 - 
     from data_fetch.fetch import check as check_files
 
     found = check_files(name)
+    if not found:
+        sys.stderr.write(f"no file of {name} is here\n")
     for path, state in found.items():
-        _out().print(f"{state:9} {path}", highlight=False, markup=False, soft_wrap=True)
+        _say(f"{state:9} {path}")
     return 3 if "changed" in found.values() else 0
 
 
@@ -161,7 +163,7 @@ def where(*, common: Common | None = None) -> None:  # noqa: ARG001 - accepted e
     """
     from data_fetch.store import default_folder
 
-    _out().print(str(default_folder()), highlight=False, markup=False, soft_wrap=True)
+    _say(str(default_folder()))
 
 
 @app.command
@@ -175,10 +177,14 @@ def margins(
     variables: str = "",
     flow: str | None = None,
     fixed: str = "",
+    table: Path | None = None,
     offline: Annotated[bool | None, Parameter(negative=())] = None,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
-    """Fetch firm-size margins by SDMX and write them as band_margins.csv.
+    """Fetch firm-size margins by SDMX and write them as band_margins.csv, for --size of `tiva decompose`.
+
+    Every fact has its status: observed, imputed (estimated by the publisher), derived (summed, or the total less the
+    others), confidential or missing. What is not verified of a source is in the note of every fact.
 
     Parameters
     ----------
@@ -199,12 +205,16 @@ def margins(
         out.
     fixed
         DIMENSION=CODE with commas between: codes of further dimensions of the flow, or other codes than the source's.
+    table
+        File of the table that is to be split, with sectors of ISIC Rev. 4: facts that can be carried over to its
+        sectors are kept, and their concordance is written beside OUT (NAME_sectors.csv, for --sector-map).
     offline
         Use kept answers only.
     common
         Options of every command.
     """
     from data_fetch.margins import fetch_margins, write_margins
+    from data_fetch.sdmx import flows
     from tiva.files import ensure_writable
 
     ensure_writable(out)
@@ -218,8 +228,34 @@ def margins(
         fixed=_pairs(fixed),
         offline=offline,
     )
+    if table is not None:
+        rows = _for_table(rows, table, out)
     write_margins(rows, out)
-    _out().print(f"{out}: {len(rows)} facts", highlight=False, markup=False, soft_wrap=True)
+    counts = Counter(row["status"] for row in rows)
+    by_status = f" ({', '.join(f'{n} {status}' for status, n in counts.most_common())})" if counts else ""
+    _say(f"{out}: {len(rows)} facts{by_status}")
+    for doubt in flows()[source].doubts if flow is None else ():
+        sys.stderr.write(f"not verified, as the note of every fact says: {doubt}\n")
+
+
+def _for_table(rows: list[dict[str, str]], table: Path, out: Path) -> list[dict[str, str]]:
+    """Keep the facts that fit the sectors of a table, write their concordance beside them, and say what is left out."""
+    from data_fetch.activities import for_table, write_sector_map
+    from tiva.readers.registry import read
+
+    fitting = for_table(rows, read(table).sectors)
+    if not fitting.rows:
+        raise UsageError(
+            explain(
+                f"no fact can be carried over to the sectors of {table.name}",
+                got="".join(f"\n    {note}" for note in fitting.notes),
+                do="ask for what its sectors hold, such as --sectors C10T12,C20 (OECD) or C10,C11,C12 (Eurostat)",
+            )
+        )
+    sys.stderr.writelines(f"{note}\n" for note in fitting.notes)
+    beside = write_sector_map(fitting.sector_map, out.with_name(f"{out.stem}_sectors.csv"))
+    _say(f"{beside}: {len(fitting.sector_map)} links of activities to sectors")
+    return list(fitting.rows)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -236,7 +272,13 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
-compare = App(name="compare", help="Compare computed indicators with published ones.", version_flags=[])
+compare = App(
+    name="compare",
+    help="Compare computed indicators with published ones.",
+    help_epilogue=EPILOGUE,
+    help_format="plaintext",
+    version_flags=[],
+)
 """The comparisons, for mounting: ``parent.command(compare)``."""
 
 
@@ -251,6 +293,9 @@ def oecd(
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Print how gross exports and their domestic and foreign content differ from the OECD's TiVA indicators.
+
+    For each indicator: cells compared, median of the signed relative differences (bias), quantiles of the absolute
+    ones, cells within 0.1 %, the cells that differ most, and the areas and activities that only one side has.
 
     Parameters
     ----------
@@ -271,7 +316,7 @@ def oecd(
     from tiva.readers.registry import read
 
     found = compare_table(read(table, year=year), _words(measures), level=level, offline=offline)
-    _out().print(str(found), highlight=False, markup=False, soft_wrap=True)
+    _say(str(found))
 
 
 app.command(compare)
@@ -279,6 +324,11 @@ app.command(compare)
 
 def _out() -> Console:
     return Console(file=sys.stdout)
+
+
+def _say(line: str) -> None:
+    """Print a line as it is, without colours or breaks."""
+    _out().print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -54,6 +54,13 @@ class Difference:
         Bound -> share of cells whose relative difference is within it.
     zeros
         Cells published as zero.
+    bias
+        Median of the signed relative differences.
+    coverage
+        Part of the computed values, in absolute terms, that is in compared cells.
+    unmatched
+        ``"areas only published"``, ``"areas only computed"`` and the same of activities: labels that the other side has
+        in no cell.
     worst
         The cells with the largest absolute difference: area, activity, counterpart, published, computed.
     """
@@ -67,6 +74,9 @@ class Difference:
     quantiles: Mapping[float, float]
     within: Mapping[float, float]
     zeros: int
+    bias: float
+    coverage: float
+    unmatched: Mapping[str, tuple[str, ...]]
     worst: tuple[tuple[str, str, str, float, float], ...]
 
 
@@ -87,25 +97,61 @@ class Comparison:
             row = {
                 "measure": d.measure, "variable": d.variable, "cells": d.cells, "max_absolute": d.max_absolute,
                 "only_published": d.only_published, "only_computed": d.only_computed, "zeros": d.zeros,
+                "bias": d.bias, "coverage": d.coverage,
             }  # fmt: skip
             row |= {f"q{q:g}": value for q, value in d.quantiles.items()}
             row |= {f"within_{bound:g}": value for bound, value in d.within.items()}
             rows.append(row)
         return pd.DataFrame(rows)
 
+    def cells(self) -> pd.DataFrame:
+        """Return the compared cells with the largest differences, one a row."""
+        import pandas as pd
+
+        columns = ["measure", "area", "activity", "counterpart", "published", "computed"]
+        return pd.DataFrame([(d.measure, *cell) for d in self.differences for cell in d.worst], columns=columns)
+
     def __str__(self) -> str:
-        lines = [f"{self.flow}, {self.year}: absolute relative differences, computed against published"]
-        lines.append(f"{'measure':14}{'cells':>8}{'median':>10}{'95 %':>10}{'99 %':>10}{'largest':>10}  within 0.1 %")
+        lines = [
+            f"{self.flow}, {self.year}: computed against published, relative to published",
+            f"{'measure':14}{'cells':>8}{'bias':>11}" + "".join(f"{title:>10}" for title in _SHOWN) + "  within 0.1 %",
+        ]
         for d in self.differences:
-            q = d.quantiles
-            lines.append(
-                f"{d.measure:14}{d.cells:8}{q[0.5]:10.2e}{q[0.95]:10.2e}{q[0.99]:10.2e}{q[1.0]:10.2e}"
-                f"  {d.within[1e-3]:.1%}"
-            )
-            lines += [f"    {a} {i} {p}: published {x:,.6g}, computed {y:,.6g}" for a, i, p, x, y in d.worst[:3]]
-            if d.only_published or d.only_computed:
-                lines.append(f"    cells of one side only: {d.only_published} published, {d.only_computed} computed")
+            quantiles = "".join(f"{d.quantiles[q]:10.2e}" for q in _SHOWN.values())
+            lines.append(f"{d.measure:14}{d.cells:8}{d.bias:+11.2e}{quantiles}  {d.within[1e-3]:.1%}")
+            lines += _details(d)
         return "\n".join(lines)
+
+
+_SHOWN: Mapping[str, float] = {"median": 0.5, "75 %": 0.75, "95 %": 0.95, "99 %": 0.99, "largest": 1.0}
+"""Columns of the printed table: quantiles of the absolute relative differences."""
+
+_WORST_SHOWN = 3
+_LABELS_SHOWN = 12
+
+
+def _value(value: float) -> str:
+    """Write a value with six digits, and large ones with all before the point."""
+    return f"{value:,.0f}" if abs(value) >= 1e6 else f"{value:,.6g}"
+
+
+def _details(d: Difference) -> list[str]:
+    """Return the lines below a measure: the worst cells, and what was not compared."""
+    lines = []
+    for area, activity, counterpart, published, computed in d.worst[:_WORST_SHOWN]:
+        gap = computed - published
+        if gap:
+            relative = f" ({gap / published:+.2%})" if published else ""
+            where = f"{area} {activity} {counterpart}"
+            lines.append(f"    {where}: published {_value(published)}, computed {_value(computed)}{relative}")
+    computed_cells = d.cells + d.only_computed
+    lines.append(
+        f"    compared: {d.cells} of {computed_cells} computed cells ({d.coverage:.1%} of their values), "
+        f"{d.cells} of {d.cells + d.only_published} published"
+        + (f"; {d.zeros} published as zero are in no percentage" if d.zeros else "")
+    )
+    lines += [f"    {what}: {listing(labels, _LABELS_SHOWN)}" for what, labels in d.unmatched.items() if labels]
+    return lines
 
 
 def compare_oecd(
@@ -306,5 +352,24 @@ def _difference(code: str, variable: str, ours: Mapping[Cell, float], theirs: Ma
         quantiles={q: math.nan if empty else float(np.quantile(relative, q)) for q in QUANTILES},
         within={bound: math.nan if empty else float(np.mean(relative <= bound)) for bound in WITHIN},
         zeros=int((~nonzero).sum()),
+        bias=math.nan if empty else float(np.median((computed - published)[nonzero] / np.abs(published[nonzero]))),
+        coverage=_coverage(ours, both),
+        unmatched=_unmatched(ours, theirs),
         worst=tuple((*both[k], float(published[k]), float(computed[k])) for k in order),
     )
+
+
+def _coverage(ours: Mapping[Cell, float], both: Sequence[Cell]) -> float:
+    """Return the part of the computed values, in absolute terms, that is in the compared cells."""
+    whole = math.fsum(abs(value) for value in ours.values())
+    return math.fsum(abs(ours[cell]) for cell in both) / whole if whole else 1.0
+
+
+def _unmatched(ours: Mapping[Cell, float], theirs: Mapping[Cell, float]) -> dict[str, tuple[str, ...]]:
+    """Return the labels that the other side has in no cell."""
+    found = {}
+    for k, kind in enumerate(("areas", "activities")):
+        computed, published = (dict.fromkeys(cell[k] for cell in side) for side in (ours, theirs))
+        found[f"{kind} only published"] = tuple(label for label in published if label not in computed)
+        found[f"{kind} only computed"] = tuple(label for label in computed if label not in published)
+    return found

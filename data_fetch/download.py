@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from data_fetch.store import make_folder
+from data_fetch.store import make_folder, writing
 from tiva._version import __version__
 from tiva.errors import FetchError, MissingExtraError, OutputError, explain
 
@@ -80,6 +81,8 @@ class ResumingDownloader:
     ----------
     attempts
         How often it will be called yet; after the last time no wait that the server asks for is worth while.
+    unsized
+        Whether the server did not say how long the file is, so that a cut end cannot be noticed.
     """
 
     def __init__(
@@ -96,6 +99,7 @@ class ResumingDownloader:
         self.progress = progress
         self.read_timeout = read_timeout
         self.attempts = RETRIES + 1
+        self.unsized = False
 
     def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
         """Fetch ``url`` whole into ``output_file``; pooch calls this again after a failure.
@@ -117,7 +121,8 @@ class ResumingDownloader:
         if offset:
             headers |= {"Range": f"bytes={offset}-", "If-Range": validator}
         timeout = (CONNECT_TIMEOUT, self.read_timeout)
-        with requests.get(url, headers=headers, stream=True, timeout=timeout) as response:
+        with _asking(url, headers, timeout) as response:
+            _check_way(url, response)
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 self.forget()
                 raise requests.ConnectionError("the kept part does not fit the file any more")
@@ -131,7 +136,9 @@ class ResumingDownloader:
         size = self.part.stat().st_size
         if total is not None and size != total:
             raise requests.ConnectionError(f"connection closed after {size:,} of {total:,} bytes")
-        self.part.replace(output_file)
+        self.unsized = not {"Content-Length", "Transfer-Encoding"} & {name.title() for name in response.headers}
+        with writing(self.part.parent):
+            self.part.replace(output_file)
         self.forget()
 
     def _kept(self, url: str) -> tuple[int, str]:
@@ -147,7 +154,10 @@ class ResumingDownloader:
     def _remember(self, url: str, response: requests.Response) -> None:
         etag = response.headers.get("ETag", "")
         validator = etag if etag and not etag.startswith("W/") else response.headers.get("Last-Modified", "")
-        self.state.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
+        if _is_encoded(response):  # a range would count the encoded bytes, and the decoded ones are kept
+            validator = ""
+        with writing(self.state):
+            self.state.write_text(json.dumps({"url": url, "validator": validator}), encoding="utf-8")
 
     def resumable(self) -> bool:
         """Whether bytes are kept that a later call can go on from."""
@@ -176,29 +186,49 @@ class ResumingDownloader:
 
     def _receive(self, url: str, response: requests.Response, offset: int, total: int | None) -> None:
         done = offset
-        try:
-            with self.part.open("ab") as handle:
-                for chunk in response.iter_content(CHUNK):
-                    if done == 0 and _looks_like_a_page(chunk) and not url.lower().endswith((".html", ".htm")):
-                        raise RefusedError(url, f"a web page beginning with {chunk[:60]!r}")
+        with writing(self.part):
+            handle = self.part.open("ab")
+        with handle:
+            for chunk in response.iter_content(CHUNK):
+                if done == 0 and _looks_like_a_page(chunk) and not url.lower().endswith((".html", ".htm")):
+                    handle.close()
+                    self.forget()
+                    raise RefusedError(url, f"a web page beginning with {chunk[:60]!r}")
+                with writing(self.part):
                     handle.write(chunk)
-                    done += len(chunk)
-                    self.progress(done, total)
-        except RefusedError:
-            self.forget()
-            raise
-        except OSError as error:
-            if _is_of_requests(error):
-                raise
-            raise OutputError(
-                explain(f"cannot write {self.part}", got=str(error), do="free space or choose another folder")
-            ) from error
+                    handle.flush()
+                done += len(chunk)
+                self.progress(done, total)
 
 
-def _is_of_requests(error: OSError) -> bool:
+def _asking(url: str, headers: dict[str, str], timeout: tuple[float, float]) -> requests.Response:
+    """Ask for a file; what no attempt can mend is a refusal.
+
+    Raises
+    ------
+    RefusedError
+        A redirect in a circle, or to something that is no web address.
+    """
     import requests
 
-    return isinstance(error, requests.RequestException)
+    try:
+        return requests.get(url, headers=headers, stream=True, timeout=timeout)
+    except (requests.TooManyRedirects, requests.exceptions.InvalidSchema, requests.exceptions.InvalidURL) as error:
+        raise RefusedError(url, f"{type(error).__name__}: {error}") from error
+
+
+def _check_way(url: str, response: requests.Response) -> None:
+    """Refuse an answer that came over an unprotected address although a protected one was asked for.
+
+    Raises
+    ------
+    RefusedError
+        A redirect leads from https to http: anybody on the way could change the file.
+    """
+    way = [answer.url for answer in response.history] + [response.url]
+    for before, after in itertools.pairwise(way):
+        if before.startswith("https:") and not after.startswith("https:"):
+            raise RefusedError(url, f"a redirect from {before} to {after}, which is not protected")
 
 
 def _refuse(url: str, response: requests.Response) -> None:
@@ -249,10 +279,14 @@ def later(status: int, seconds: float) -> str:
 
 def _total(response: requests.Response, offset: int) -> int | None:
     """Return the size of the whole file as the server tells it, unless it is encoded for the way."""
-    length = response.headers.get("Content-Length")
-    if length is None or response.headers.get("Content-Encoding", "identity") != "identity":
+    length = response.headers.get("Content-Length", "")
+    if not length.isdecimal() or _is_encoded(response):
         return None
     return offset + int(length)
+
+
+def _is_encoded(response: requests.Response) -> bool:
+    return response.headers.get("Content-Encoding", "identity") != "identity"
 
 
 def _looks_like_a_page(chunk: bytes) -> bool:
@@ -269,6 +303,8 @@ def download(url: str, staging: Path, name: str, downloader: ResumingDownloader,
         The server does not give the file out.
     FetchError
         The connection failed in every attempt.
+    OutputError
+        The folder cannot be written, or the disk is full.
     """
     try:
         import pooch
@@ -276,12 +312,15 @@ def download(url: str, staging: Path, name: str, downloader: ResumingDownloader,
     except ImportError as error:
         raise MissingExtraError(str(error.name), "fetch", "fetching files") from error
     make_folder(staging)
-    keeper = pooch.create(path=staging, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=retries)
-    (staging / name).unlink(missing_ok=True)
     downloader.attempts = retries + 1
     pooch.get_logger().setLevel("WARNING")
+    keeper = pooch.create(path=staging, base_url="", registry={name: None}, urls={name: url}, retry_if_failed=retries)
     try:
-        return Path(keeper.fetch(name, downloader=downloader))
+        with _writing_but_for_requests(staging):
+            return Path(keeper.fetch(name, downloader=downloader))
+    except OutputError:
+        downloader.forget()  # on a full disk, unfinished bytes are in the way
+        raise
     except requests.RequestException as error:
         kept = downloader.part.stat().st_size if downloader.resumable() else 0
         if not kept:
@@ -293,3 +332,17 @@ def download(url: str, staging: Path, name: str, downloader: ResumingDownloader,
                 do=f"try again later; {kept:,} bytes are kept to go on from" if kept else "try again later",
             )
         ) from error
+
+
+@contextmanager
+def _writing_but_for_requests(folder: Path) -> Iterator[None]:
+    """Turn faults of the disk into our error, and let those of the connection (which are OSErrors too) pass."""
+    import requests
+
+    try:
+        yield
+    except requests.RequestException:
+        raise
+    except OSError:
+        with writing(folder):
+            raise

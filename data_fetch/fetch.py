@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from data_fetch.catalogue import Catalogue, Dataset, FileEntry, Years, catalogue
+from data_fetch.catalogue import Catalogue, Dataset, FileEntry, Years, catalogue, parse_years
+from data_fetch.content import check_content
 from data_fetch.download import (
     READ_TIMEOUT,
     RETRIES,
@@ -19,9 +21,15 @@ from data_fetch.download import (
     no_progress,
 )
 from data_fetch.resolve import HOSTS, Target, resolve
-from data_fetch.store import Record, Store, default_folder, is_offline, make_folder, now
+from data_fetch.store import Record, Store, default_folder, is_offline, make_folder, now, writing
 from data_fetch.verify import digests, verify
-from tiva.errors import ChecksumError, FetchError, ManualDownloadError, OfflineError, explain, listing
+from tiva.errors import ChecksumError, FetchError, ManualDownloadError, OfflineError, ReaderError, explain, listing
+
+Failure = FetchError | ChecksumError | ReaderError
+"""What one address can answer with; the next one is then tried."""
+
+UNSIZED = "the server gave neither length nor checksum: a cut end would not have been noticed"
+"""Note of a record."""
 
 ProgressMaker = Callable[[str], AbstractContextManager[Progress]]
 """Makes a progress display for a file name."""
@@ -90,6 +98,7 @@ class Fetcher:
             if refresh or not path.exists():
                 self._download(dataset, entry)
             elif not self._is_recorded(dataset, entry):
+                check_content(path, entry, dataset)
                 found = verify(path, entry, dataset)
                 self._keep_record(dataset, entry, path, found["sha256"], "found in the folder")
         return path
@@ -128,14 +137,14 @@ class Fetcher:
         return record is not None
 
     def _download(self, dataset: Dataset, entry: FileEntry) -> None:
-        failures: list[FetchError | ChecksumError] = []
+        failures: list[Failure] = []
         for address in entry.addresses:
             if address.method == "manual":
                 continue
             try:
                 target = resolve(entry, address, self.hosts)
                 self._take(dataset, entry, target)
-            except (FetchError, ChecksumError) as error:
+            except (FetchError, ChecksumError, ReaderError) as error:
                 failures.append(error)
             else:
                 return
@@ -143,7 +152,7 @@ class Fetcher:
 
     def _take(self, dataset: Dataset, entry: FileEntry, target: Target) -> None:
         """Fetch one address into the staging folder, check it, and move it to its name."""
-        staging = self.store.staging(dataset.name)
+        staging = self.store.staging(dataset.name, entry.name)
         earlier = self.store.record(dataset.name, entry.name)
         final = self.store.path(dataset.name, entry.name)
         with self.progress(entry.name) as progress:
@@ -155,13 +164,18 @@ class Fetcher:
             )
             fetched = download(target.url, staging, entry.name, downloader, self.retries)
         try:
+            check_content(fetched, entry, dataset)
             found = verify(fetched, entry, dataset, target=target, earlier=earlier)
             make_folder(final.parent)
-            fetched.replace(final)
+            with writing(final):
+                fetched.replace(final)
         finally:
             fetched.unlink(missing_ok=True)
         expected = {**entry.checksums, **target.checksums}
-        self._keep_record(dataset, entry, final, found["sha256"], target.url, expected)
+        unsure = downloader.unsized and not expected and not zipfile.is_zipfile(final)
+        note = UNSIZED if unsure else ""
+        self._keep_record(dataset, entry, final, found["sha256"], target.url, expected, note)
+        self.store.clear(dataset.name, entry.name)
 
     def _keep_record(
         self,
@@ -171,6 +185,7 @@ class Fetcher:
         sha256: str,
         origin: str,
         expected: Mapping[str, str] | None = None,
+        note: str = "",
     ) -> None:
         record = Record(
             dataset=dataset.name,
@@ -180,13 +195,12 @@ class Fetcher:
             origin=origin,
             date=now(),
             expected=dict(entry.checksums if expected is None else expected),
+            note=note,
         )
         self.store.write_record(record.succeeding(self.store.record(dataset.name, entry.name)))
 
 
-def _summary(
-    dataset: Dataset, entry: FileEntry, failures: list[FetchError | ChecksumError], store: Store
-) -> FetchError | ChecksumError:
+def _summary(dataset: Dataset, entry: FileEntry, failures: list[Failure], store: Store) -> Failure:
     """Return the error to raise when no address worked; a wall is answered with instructions."""
     refused = [error for error in failures if isinstance(error, RefusedError)]
     if refused and len(refused) == len(failures):
@@ -197,37 +211,96 @@ def _summary(
     return FetchError(explain(f"no address of {entry.name} ({dataset.name}) gave it out", got=reasons))
 
 
+LISTED = 12
+"""Files named one by one in an instruction."""
+
+_WHY: Mapping[str, str] = {
+    "login": "an account of the publisher is needed (the program never asks for a password)",
+    "browser": "the publisher gives it out on a page only",
+    "bot wall": "the publisher's server turns programs away",
+    "open": "the publisher's server turned the program away",
+}
+
+
 def by_hand(
-    dataset: Dataset, entries: tuple[FileEntry, ...], store: Store, refused: list[RefusedError] | None = None
+    dataset: Dataset, entries: tuple[FileEntry, ...], store: Store, refused: Sequence[RefusedError] = ()
 ) -> ManualDownloadError:
     """Return the error that tells a person what to download, from where, and where to put it."""
     folder = store.folder(dataset.name)
-    names = listing([entry.name for entry in entries], limit=12)
-    addresses = [a.location for e in entries for a in e.addresses if a.method == "direct"]
+    names = listing([entry.name for entry in entries], limit=LISTED)
+    many = len(entries) > 1
+    what = f"{len(entries)} files of {dataset.name} have" if many else f"{names} of {dataset.name} has"
+    they = "them" if many else "it"
+    files = [f"     {entry.name}  {own_address(entry)}".rstrip() for entry in entries[:LISTED]]
+    if len(entries) > LISTED:
+        files.append(f"     ... ({len(entries)} in all; tiva fetch info {dataset.name} lists them)")
     lines = [
-        f"open     {dataset.page}",
-        *(f"or       {address}" for address in addresses[:4]),
-        f"get      {names}",
-        f"then     tiva fetch add FILE --dataset {dataset.name}",
-        f"or put it under that name into {folder}",
+        f"1. open {dataset.page} in a browser{' and log in' if dataset.access == 'login' else ''}",
+        "2. download",
+        *files,
+        f"3. take {they} in:  tiva fetch add FILE --dataset {dataset.name}",
+        f"   or put {they} under the published name into {folder}",
+        *([f"note: {dataset.notes}"] if dataset.notes else []),
     ]
-    why = {
-        "login": "an account of the publisher is needed; the program never asks for a password",
-        "browser": "the publisher has no stable address for it",
-        "bot wall": "the publisher's server turns programs away",
-        "open": "the publisher's server turned the program away",
-    }[dataset.access]
-    got = "; ".join(f"{error.url}: {error.got}" for error in refused or [])
+    got = "; ".join(f"{error.url}: {error.got}" for error in refused)
     return ManualDownloadError(
         explain(
-            f"{names} of {dataset.name} has to be downloaded by hand: {why}",
+            f"{what} to be downloaded by hand: {_WHY[dataset.access]}",
             got=got or None,
             do="".join(f"\n    {line}" for line in lines),
         ),
         page=dataset.page,
         file=names,
         folder=str(folder),
+        refused=refused,
     )
+
+
+def own_address(entry: FileEntry) -> str:
+    """Return the address under which a browser can open a file by itself; empty where it has none."""
+    for address in entry.addresses:
+        if address.method == "direct":
+            return address.location
+        if address.method == "zenodo":
+            return f"{HOSTS['zenodo']}/records/{address.location}/files/{entry.name}"
+        if address.method == "dataverse" and "#" in address.location:
+            return f"{HOSTS['dataverse']}/api/access/datafile/{address.location.partition('#')[2]}"
+    return ""
+
+
+def chosen(dataset: Dataset, years: Years, store: Store) -> tuple[FileEntry, ...]:
+    """Return the files that hold ``years``: those of the catalogue, and those that a person brought.
+
+    Files that are here under names that the catalogue does not list (another month of issue or release, a table taken
+    out of its archive) stand in for a catalogued file of the same years that is not here.
+
+    Raises
+    ------
+    UsageError
+        A year that neither the data set nor a file here has.
+    """
+    listed = {entry.name.casefold() for entry in dataset.files}
+    others = (name for name in store.names(dataset.name) if name.casefold() not in listed)
+    brought = tuple(e for e in (_brought(dataset, name, store) for name in others) if e.first_year is not None)
+    wanted = parse_years(years)
+
+    def replaced(entry: FileEntry) -> bool:
+        if entry.first_year is None or entry.last_year is None or entry in brought:
+            return False
+        needed = wanted or range(entry.first_year, entry.last_year + 1)
+        held = all(any(e.covers((y,)) for e in brought) for y in needed if entry.covers((y,)))
+        return held and not store.path(dataset.name, entry.name).exists()
+
+    selected = replace(dataset, files=(*dataset.files, *brought)).select(years)
+    return tuple(entry for entry in selected if not replaced(entry))
+
+
+def _brought(dataset: Dataset, name: str, store: Store) -> FileEntry:
+    entry = dataset.hand_entry(name)
+    record = store.record(dataset.name, name)
+    if record is not None and record.first_year is not None:
+        return replace(entry, first_year=record.first_year, last_year=record.last_year)
+    return entry if dataset.accepts(name) else replace(entry, first_year=None, last_year=None)
 
 
 def get(
@@ -274,22 +347,29 @@ def get(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file that cannot be had; those that only a person can download are named all at once.
     """
-    dataset = (sources or catalogue())[name]
     if fetcher is None:
         store = Store(default_folder() if folder is None else Path(folder))
         fetcher = Fetcher(store, offline=is_offline(offline), progress=progress)
-    entries = dataset.select(years)
-    paths, by_person = [], []
+    return list(get_entries((sources or catalogue())[name], years, fetcher, refresh=refresh))
+
+
+def get_entries(dataset: Dataset, years: Years, fetcher: Fetcher, *, refresh: bool = False) -> dict[Path, FileEntry]:
+    """Return the files of a data set as :func:`get` does, with what is known of each."""
+    entries = chosen(dataset, years, fetcher.store)
+    found: dict[Path, FileEntry] = {}
+    by_person: list[FileEntry] = []
+    refused: list[RefusedError] = []
     for entry in entries:
         try:
-            paths.append(fetcher.fetch(dataset, entry, refresh=refresh))
-        except ManualDownloadError:
+            found[fetcher.fetch(dataset, entry, refresh=refresh)] = entry
+        except ManualDownloadError as error:
             if len(entries) == 1:
                 raise
             by_person.append(entry)
+            refused += [one for one in error.refused if isinstance(one, RefusedError)]
     if by_person:
-        raise by_hand(dataset, tuple(by_person), fetcher.store)
-    return paths
+        raise by_hand(dataset, tuple(by_person), fetcher.store, refused)
+    return found
 
 
 def check(name: str, *, folder: str | Path | None = None, sources: Catalogue | None = None) -> dict[Path, str]:
@@ -303,10 +383,8 @@ def check(name: str, *, folder: str | Path | None = None, sources: Catalogue | N
     dataset = (sources or catalogue())[name]
     store = Store(default_folder() if folder is None else Path(folder))
     found = {}
-    for path in sorted(store.folder(dataset.name).glob("*")):
-        if path.suffix == ".json" or path.is_dir() or path.name.startswith("."):
-            continue
-        record = store.record(dataset.name, path.name)
+    for file in store.names(dataset.name):
+        path, record = store.path(dataset.name, file), store.record(dataset.name, file)
         if record is None:
             found[path] = "no record"
         else:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
-from data_fetch.store import Record, Store, default_folder, make_folder, now
+from data_fetch.content import check_content, icio_edition, layout_of, years_inside
+from data_fetch.store import Record, Store, default_folder, make_folder, now, writing
 from data_fetch.verify import digests, verify
-from tiva.errors import MissingFileError, ReaderError, TivaError, UsageError, explain, listing
-from tiva.files import replacing
-
-_HEADER_BYTES = 1 << 17
-"""The header line of the widest OECD table (4,737 labels) has about 60 kB."""
+from tiva.errors import MissingFileError, UsageError, explain, listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,7 @@ class Added:
     record
         Its checksum, size and date.
     layout
-        Name of the reader that recognises its content; empty where none does (accounts, label lists).
+        Name of the reader that recognises its content; empty where none does.
     """
 
     dataset: str
@@ -53,7 +49,7 @@ def add(
     file
         The file; it is copied and stays where it is.
     dataset
-        Whose file it is; found by checksum, then by content, then by name when left out.
+        Whose file it is; when left out it is found by checksum, else by name, and by content where names are shared.
     folder
         Where files are kept; by default ``TIVA_DATA`` or the platform's cache folder.
     sources
@@ -68,9 +64,13 @@ def add(
     MissingFileError
         No such file.
     UsageError
-        It cannot be told whose file it is.
+        It cannot be told whose file it is, or of which year.
     ChecksumError
         It is damaged, or not the catalogued file.
+    ReaderError
+        It holds another layout, edition or year than it should.
+    OutputError
+        The folder cannot be written, or the disk is full.
 
     Warns
     -----
@@ -83,15 +83,15 @@ def add(
     known = sources or catalogue()
     found = digests(path)
     whose = known[dataset] if dataset else _whose(path, found, known)
-    entry = whose.entry(path.name) or _by_checksum(whose, found) or whose.hand_entry(path.name)
+    entry = whose.entry(path.name) or _by_checksum(whose, found) or _dated(whose.hand_entry(path.name), path, whose)
     store = Store(default_folder() if folder is None else Path(folder))
+    final = store.path(whose.name, entry.name)
     with store.lock(whose.name, entry.name):
         earlier = store.record(whose.name, entry.name)
+        layout = check_content(path, entry, whose, path.name)
         verify(path, entry, whose, earlier=earlier, name=path.name)
-        final = store.path(whose.name, entry.name)
-        make_folder(final.parent)
-        with replacing(final) as temporary:
-            shutil.copyfile(path, temporary)
+        _copy(path, final, store.staging(whose.name, entry.name) / "copy")
+        listed = whose.entry(entry.name) is not None
         record = Record(
             dataset=whose.name,
             file=entry.name,
@@ -100,21 +100,49 @@ def add(
             origin="added by hand",
             date=now(),
             expected=dict(entry.checksums),
+            first_year=None if listed else entry.first_year,
+            last_year=None if listed else entry.last_year,
         ).succeeding(earlier)
         store.write_record(record)
-    return Added(whose.name, final, record, layout_of(final))
+        store.clear(whose.name, entry.name)
+    return Added(whose.name, final, record, layout)
 
 
-def layout_of(path: Path) -> str:
-    """Return the name of the reader that recognises a file, or an empty text."""
-    from tiva.readers.registry import recognise
-    from tiva.readers.source import Source
-
+def _copy(path: Path, final: Path, temporary: Path) -> None:
+    """Copy a file to its place, whole or not at all; a file that is in its place already stays."""
+    make_folder(final.parent)
+    if final.exists() and final.samefile(path):
+        return
+    make_folder(temporary.parent)
     try:
-        with Source(path) as source:
-            return recognise(source).name
-    except (TivaError, OSError, ValueError, ImportError):
-        return ""
+        with writing(final):
+            shutil.copyfile(path, temporary)
+            temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _dated(entry: FileEntry, path: Path, dataset: Dataset) -> FileEntry:
+    """Return the entry of a file whose name the catalogue does not know, with its year from name or content.
+
+    Raises
+    ------
+    UsageError
+        Neither says it.
+    """
+    if entry.first_year is not None or dataset.accepts(entry.name):
+        return entry
+    years = years_inside(path)
+    if years and years == tuple(range(years[0], years[-1] + 1)):
+        return replace(entry, first_year=years[0], last_year=years[-1])
+    raise UsageError(
+        explain(
+            f"the year of {path.name} cannot be told",
+            got=f"years {listing(years, 30)} in it" if years else "no year in its name or in the names inside",
+            expected=f"a name as published, such as {dataset.files[-1].name}",
+            do="rename the file as its publisher calls it",
+        )
+    )
 
 
 def _by_checksum(dataset: Dataset, found: dict[str, str]) -> FileEntry | None:
@@ -145,42 +173,13 @@ def _whose(path: Path, found: dict[str, str], known: Catalogue) -> Dataset:
             )
         )
     layout = layout_of(path)
+    fitting = [dataset.name for dataset in known.datasets.values() if layout and dataset.layout == layout]
     raise UsageError(
         explain(
             f"{path.name} has a name that the catalogue does not know",
             got=f"content of layout {layout!r}" if layout else "unknown content",
             expected="a name as published, such as 2016-2022_SML.zip or Eora26_2015_bp.zip",
-            do="say whose it is with --dataset NAME; 'tiva fetch list' shows the names",
+            do="say whose it is with --dataset NAME: "
+            + (listing(fitting, 12) if fitting else "'tiva fetch list' shows the names"),
         )
     )
-
-
-def icio_edition(path: Path) -> str:
-    """Return the name of the ICIO data set that a csv or zip of the OECD belongs to, from its header line.
-
-    The editions share file names; sector codes tell them apart, and split countries the extended tables.
-    """
-    from tiva.readers.source import Source
-
-    try:
-        with Source(path) as source:
-            members = source.names(".csv")
-            head = source.head(members[0], _HEADER_BYTES).decode("ascii", errors="replace") if members else ""
-    except (ReaderError, OSError, ValueError, KeyError):
-        return ""
-    first = head.partition("\n")[0]
-    extended = "CN1_" in first
-    labels = set(re.findall(r"[A-Z]{3}_([A-Z0-9_]+)", first))
-    if {"C24A", "C24B"} <= labels:
-        name = "icio2025"
-    elif "A01_02" in labels:
-        name = "icio2023"
-    elif "01T02" in labels:
-        return "icio2021"
-    elif "01T03" in labels:
-        return "icio2018"
-    elif "C01T05AGR" in labels:
-        return "icio2016"
-    else:
-        return ""
-    return f"{name}_extended" if extended else name

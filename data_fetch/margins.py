@@ -47,7 +47,7 @@ OECD_TEC_SIZES: Pieces = MappingProxyType(
 )
 EUROSTAT_SIZES: Pieces = MappingProxyType(
     {
-        "micro": (("0-9",), ("0-1", "2-9")),
+        "micro": (("0-9",), ("0_1", "2-9"), ("0-1", "2-9")),
         "small": (("10-49",), ("10-19", "20-49")),
         "medium": (("50-249",),),
         "large": (("GE250",),),
@@ -55,6 +55,7 @@ EUROSTAT_SIZES: Pieces = MappingProxyType(
         "UNKNOWN": (("UNK",),),
     }
 )
+"""``0_1`` is how the data set writes none or one person; the other classes have a hyphen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +161,23 @@ _MILLION = 1e6
 _TOTALS = ("_T", "W", "WLD", "WORLD", "TOTAL", "_Z")
 """Codes of the total of a dimension; ``_Z``: the dimension does not apply."""
 
-_CONFIDENTIAL = frozenset({"c", "C", "N", "Q"})
-_ESTIMATED = frozenset({"e", "E", "s", "I"})
+_CONFIDENTIAL: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "OBS_STATUS": frozenset({"C", "Q"}),  # confidential, suppressed
+        "CONF_STATUS": frozenset({"C", "D", "N", "S"}),  # confidential, secondary (two codes), not for publication
+        "OBS_FLAG": frozenset({"c"}),
+    }
+)
+_ESTIMATED: Mapping[str, frozenset[str]] = MappingProxyType(
+    {
+        "OBS_STATUS": frozenset({"E", "F", "I"}),  # estimated, forecast, imputed by a receiving agency
+        "OBS_FLAG": frozenset({"e", "f", "s"}),
+    }
+)
+_PLAIN: Mapping[str, frozenset[str]] = MappingProxyType(
+    {"OBS_STATUS": frozenset({"A"}), "CONF_STATUS": frozenset({"F"}), "OBS_FLAG": frozenset()}
+)
+"""Codes of the SDMX code lists of observation status and confidentiality, and Eurostat's flags, by column."""
 
 _Cell = tuple[float | None, str, str]
 """Value, status, note."""
@@ -252,7 +268,7 @@ def fetch_margins(
         free = [n for n in free if n not in (asked.activity, asked.size, "UNIT_MEASURE")]
         for area in areas:
             mine, note = _at_totals([row for row in answer if row[asked.area] == area], free)
-            told = (note, f"flow {asked.flow} not verified" if asked.status == "unverified" else "")
+            told = (note, *(f"not verified: {doubt}" for doubt in asked.doubts))
             said = replace(measure, note="; ".join(text for text in (measure.note, *told) if text))
             rows += _facts(mine, asked, chosen, said, areas, recover=recover)
     if not rows:
@@ -261,7 +277,11 @@ def fetch_margins(
                 f"{asked.agency}:{asked.flow} holds nothing of what was asked",
                 got=f"{listing(areas)}, {listing(span)}, {listing(m.code for m in measures)}",
                 do="ask for other countries, years or sectors"
-                + ("" if asked.status == "seen" else ", or name the flow and its codes: they are not verified"),
+                + (
+                    ""
+                    if asked.status == "seen"
+                    else ", or name the flow (--flow) and its codes (--fixed): not verified"
+                ),
             )
         )
     return _one_of_each(rows)
@@ -269,9 +289,14 @@ def fetch_margins(
 
 def write_margins(rows: Sequence[Mapping[str, str]], path: str | Path) -> Path:
     """Write rows as ``band_margins.csv``, whole or not at all, and return the path."""
+    return write_rows(rows, COLUMNS, path)
+
+
+def write_rows(rows: Sequence[Mapping[str, str]], columns: Sequence[str], path: str | Path) -> Path:
+    """Write rows as csv with a header, whole or not at all, and return the path."""
     path = Path(path)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
-        writer = csv.DictWriter(handle, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
     return path
@@ -432,19 +457,24 @@ def _unit(row: Mapping[str, str], measure: Measure) -> tuple[str, float]:
 
 
 def _cell(row: Mapping[str, str], factor: float) -> _Cell:
-    flags = {row.get(name, "") for name in ("OBS_STATUS", "OBS_FLAG", "CONF_STATUS")}
-    flags |= {letter for name in ("OBS_FLAG",) for letter in row.get(name, "")}
+    """Return value, status and note of an observation; flags other than those of the status are in the note."""
+    flags = {name: {row.get(name, "").strip()} - {""} for name in _PLAIN}
+    flags["OBS_FLAG"] = set(row.get("OBS_FLAG", "")) - {" "}  # several letters together
     text = row["OBS_VALUE"].strip()
     if text in ("", ":", "NaN", "nan"):
-        status = "confidential" if flags & _CONFIDENTIAL else "missing"
-        return None, status, ""
+        hidden = any(flags[name] & codes for name, codes in _CONFIDENTIAL.items())
+        return None, "confidential" if hidden else "missing", ""
     try:
         value = float(text) * factor
     except ValueError as error:
         raise FetchError(explain("an observation is no number", got=repr(text))) from error
-    if flags & _ESTIMATED:
-        return value, "imputed", "estimated by the publisher"
-    return value, "observed", ""
+    estimated = any(flags[name] & codes for name, codes in _ESTIMATED.items())
+    others = sorted(
+        flag for name, found in flags.items() for flag in found - _PLAIN[name] - _ESTIMATED.get(name, frozenset())
+    )
+    said = ["estimated by the publisher"] if estimated else []
+    said += [f"flagged {listing(others)} by the publisher"] if others else []
+    return value, "imputed" if estimated else "observed", ", ".join(said)
 
 
 def _compose(ways: tuple[tuple[str, ...], ...], classes: Mapping[str, _Cell]) -> _Cell | None:
@@ -458,8 +488,8 @@ def _compose(ways: tuple[tuple[str, ...], ...], classes: Mapping[str, _Cell]) ->
         if len(values) == len(parts):
             if len(parts) == 1:
                 return found[0]
-            estimated = any(status == "imputed" for _, status, _ in found)
-            more = ", partly estimated by the publisher" if estimated else ""
+            said = dict.fromkeys(note for _, _, note in found if note)
+            more = f", partly {listing(said)}" if said else ""
             return sum(values), "derived", f"sum of {' and '.join(parts)}{more}"
         if withheld is None:
             worst = "confidential" if any(status == "confidential" for _, status, _ in found) else "missing"

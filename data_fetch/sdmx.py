@@ -63,6 +63,8 @@ class Flow:
         Names of the dimensions that hold these; ``size`` may be empty.
     status
         ``"seen"`` in working queries of others, ``"unverified"``, or ``"given"`` by the caller.
+    doubts
+        What of it is not verified; rows made from it say so.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Flow:
     activity: str
     size: str
     status: str
+    doubts: tuple[str, ...] = ()
 
 
 @cache
@@ -90,6 +93,7 @@ def flows() -> Mapping[str, Flow]:
         values = dict(row)
         values["provider"] = providers[values["provider"]]
         values["dimensions"] = tuple(values.get("dimensions", ()))
+        values["doubts"] = tuple(values.get("doubts", ()))
         found[name] = Flow(name=name, **values)
     return MappingProxyType(found)
 
@@ -136,6 +140,7 @@ def flow(name: str, endpoint: str | None = None, identity: str | None = None) ->
         structure=code.partition("@")[0],
         dimensions=(),
         status="given",
+        doubts=(),
     )
 
 
@@ -277,7 +282,7 @@ def _version() -> Any:
     try:
         from pysdmx.api.qb.util import ApiVersion
     except ImportError as error:
-        raise MissingExtraError("pysdmx", "sdmx", "SDMX queries") from error
+        raise MissingExtraError("pysdmx", "sdmx", "a query to an SDMX service") from error
     return ApiVersion.V1_5_0
 
 

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tiva.errors import MissingExtraError, OutputError, explain
+from tiva.errors import ChecksumError, MissingExtraError, OutputError, TivaError, explain
 from tiva.files import replacing
-
-if TYPE_CHECKING:
-    from filelock import FileLock
 
 FOLDER_VARIABLE = "TIVA_DATA"
 """Environment variable that names the folder of fetched files."""
@@ -24,15 +24,16 @@ OFFLINE_VARIABLE = "TIVA_OFFLINE"
 
 
 def default_folder() -> Path:
-    """Return the folder of fetched files: ``TIVA_DATA``, else the platform's cache folder for ``tiva``."""
+    """Return the folder of fetched files: ``TIVA_DATA``, else the platform's cache folder for ``tiva``.
+
+    Parsed tables are in it, too (:func:`tiva.readers.cache.cache_folder`).
+    """
     named = os.environ.get(FOLDER_VARIABLE)
     if named:
         return Path(named).expanduser()
-    try:
-        import pooch
-    except ImportError as error:
-        raise MissingExtraError("pooch", "fetch", "the folder of fetched files") from error
-    return Path(pooch.os_cache("tiva"))
+    from tiva.readers.cache import cache_folder
+
+    return cache_folder().parent
 
 
 def is_offline(offline: bool | None = None) -> bool:
@@ -77,6 +78,10 @@ class Record:
         Checksums of the catalogue or of the publisher's list.
     history
         Earlier contents under the same name: ``sha256``, ``size``, ``date``.
+    first_year, last_year
+        Years in it, where the name does not say.
+    note
+        What could not be checked when it came.
     """
 
     dataset: str
@@ -87,6 +92,9 @@ class Record:
     date: str
     expected: Mapping[str, str] = field(default_factory=dict)
     history: tuple[Mapping[str, Any], ...] = ()
+    first_year: int | None = None
+    last_year: int | None = None
+    note: str = ""
 
     def succeeding(self, earlier: Record | None) -> Record:
         """Return this record with an earlier one of other content put into its history."""
@@ -117,18 +125,36 @@ class Store:
         """Return where a file lies, or would lie."""
         return self.folder(dataset) / file
 
-    def staging(self, dataset: str) -> Path:
-        """Return the folder of unfinished downloads, which nothing but a resumed download reads."""
-        return self.root / ".partial" / dataset
+    def staging(self, dataset: str, file: str) -> Path:
+        """Return the folder of a file on its way; only the holder of its lock uses it."""
+        return self.root / ".partial" / dataset / file
 
     def record(self, dataset: str, file: str) -> Record | None:
         """Return the record of a file, or ``None``."""
         path = self._record_path(dataset, file)
         if not path.exists():
             return None
-        values = json.loads(path.read_text(encoding="utf-8"))
-        values["history"] = tuple(values.get("history", ()))
-        return Record(**values)
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            values["history"] = tuple(values.get("history", ()))
+            return Record(**values)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise ChecksumError(
+                explain(
+                    f"the record {path} cannot be read",
+                    got=f"{type(error).__name__}: {error}",
+                    expected="the JSON that was written when the file came",
+                    do="delete the record; the file is then checked and recorded anew",
+                )
+            ) from error
+
+    def names(self, dataset: str) -> tuple[str, ...]:
+        """Return the names of the files of a data set that are here, without records and temporaries, sorted."""
+        folder = self.folder(dataset)
+        if not folder.is_dir():
+            return ()
+        paths = (p for p in folder.iterdir() if p.is_file() and not p.name.startswith("."))
+        return tuple(sorted(p.name for p in paths if p.suffix != ".json"))
 
     def write_record(self, record: Record) -> None:
         """Write a record, whole or not at all."""
@@ -138,11 +164,72 @@ class Store:
     def _record_path(self, dataset: str, file: str) -> Path:
         return self.folder(dataset) / f"{file}.json"
 
-    def lock(self, dataset: str, file: str) -> FileLock:
-        """Return the lock that one download of a file holds, among all programs on the machine."""
+    @contextmanager
+    def lock(self, dataset: str, file: str) -> Iterator[None]:
+        """Hold the lock of a file, among all programs on the machine, while the block runs.
+
+        What a program that was killed has left of the file is removed first, except bytes to go on from.
+
+        Raises
+        ------
+        OutputError
+            The folder cannot be written.
+        """
         try:
             from filelock import FileLock
         except ImportError as error:
             raise MissingExtraError("filelock", "fetch", "fetching files") from error
         folder = make_folder(self.root / ".locks")
-        return FileLock(folder / f"{dataset}--{file}.lock")
+        lock = FileLock(folder / f"{dataset}--{file}.lock")
+        try:
+            lock.acquire()
+        except OSError as error:
+            raise _not_writable(self.root, error) from error
+        try:
+            self._sweep(dataset, file)
+            yield
+        finally:
+            lock.release()
+
+    def _sweep(self, dataset: str, file: str) -> None:
+        """Remove what a killed program left: temporaries, but not unfinished bytes with what is known about them."""
+        staging = self.staging(dataset, file)
+        kept = {f"{file}.part", f"{file}.part.state"}
+        with suppress(OSError):
+            for path in staging.iterdir():
+                if path.name not in kept:
+                    path.unlink()
+        for path in self.folder(dataset).glob(f".{glob.escape(file)}.*.json"):
+            with suppress(OSError):
+                path.unlink()
+
+    def clear(self, dataset: str, file: str) -> None:
+        """Remove the staging folder of a file that has arrived."""
+        shutil.rmtree(self.staging(dataset, file), ignore_errors=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says about a folder or disk while the block runs into one error.
+
+    Raises
+    ------
+    OutputError
+        Read-only, full, or otherwise not to be written.
+    """
+    try:
+        yield
+    except TivaError:
+        raise
+    except OSError as error:
+        raise _not_writable(path, error) from error
+
+
+def _not_writable(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        explain(
+            f"cannot write {path}",
+            got=error.strerror or str(error),
+            do=f"free space, or name another folder with {FOLDER_VARIABLE}",
+        )
+    )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
-from data_fetch.fetch import get
-from data_fetch.store import default_folder
+from data_fetch.fetch import Fetcher, get_entries
+from data_fetch.store import Store, default_folder, is_offline
 from tiva.errors import UsageError, explain, listing
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def open_table(
     sources
         Another catalogue than the package's.
     cache
-        Keep the parsed table in the folder, so that it opens at once the next time.
+        Keep the parsed table in the folder, so that it opens at once the next time; a folder that may not be
+        written (shared, read-only) keeps nothing.
     **options
         Options of the reader (:func:`tiva.read`).
 
@@ -69,7 +71,7 @@ def open_table(
     if len(holding) != 1:
         names = listing([path.name for path in holding])
         raise UsageError(explain(f"{name} has several files of {year}", got=names, do="read one with tiva.read"))
-    table = read(holding[0], year=year, cache=root / "parsed" if cache else False, **options)
+    table = read(holding[0], year=year, cache=_parsed(root) if cache else False, **options)
     origin = table.provenance
     described = replace(
         origin,
@@ -102,9 +104,16 @@ def files_of(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file cannot be had.
     """
-    known = sources or catalogue()
-    paths = get(name, year, offline=offline, folder=folder, sources=known)
-    return dict(zip(paths, known[name].select(year), strict=True))
+    store = Store(default_folder() if folder is None else Path(folder))
+    return get_entries((sources or catalogue())[name], year, Fetcher(store, offline=is_offline(offline)))
+
+
+def _parsed(root: Path) -> Path | Literal[False]:
+    """Return the folder of parsed tables, or ``False`` where none can be kept."""
+    folder = root / "parsed"
+    nearest = next((p for p in (folder, *folder.parents) if p.exists()), folder)
+    effective = os.access in os.supports_effective_ids
+    return folder if os.access(nearest, os.W_OK, effective_ids=effective) else False
 
 
 def _year(dataset: Dataset) -> int:

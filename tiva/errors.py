@@ -40,7 +40,7 @@ def explain(what: str, *, got: object = None, expected: object = None, do: str |
     if expected is not None:
         lines.append(f"  expected: {expected}")
     if do is not None:
-        lines.append(f"  do: {do}")
+        lines.append(f"  do: {do}" if not do.startswith("\n") else f"  do:{do}")
     return "\n".join(lines)
 
 
@@ -211,12 +211,21 @@ class OfflineError(FetchError):
 
 
 class ManualDownloadError(FetchError):
-    """A file that only a person can download: page, file name and folder are in the message."""
+    """A file that only a person can download: page, file name and folder are in the message.
 
-    def __init__(self, message: str, *, page: str, file: str, folder: str) -> None:
+    Attributes
+    ----------
+    page, file, folder
+        Where to find it, its name (or names), and where it belongs.
+    refused
+        What the addresses answered that were tried.
+    """
+
+    def __init__(self, message: str, *, page: str, file: str, folder: str, refused: Sequence[FetchError] = ()) -> None:
         self.page = page
         self.file = file
         self.folder = folder
+        self.refused = tuple(refused)
         super().__init__(message)
 
 

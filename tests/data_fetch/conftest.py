@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -60,11 +60,17 @@ def make(publisher: Publisher) -> Callable[..., Catalogue]:
     return maker
 
 
+def packed(members: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive; the same members give the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as handle:
+        for name, content in members.items():
+            handle.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
 def archive(text: str = "a,b\n1,2\n", member: str = "table.csv") -> bytes:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as handle:
-        handle.writestr(zipfile.ZipInfo(member), text)
-    return packed.getvalue()
+    return packed({member: text.encode()})
 
 
 def leftovers(store: Store) -> list[str]:

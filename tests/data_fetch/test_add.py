@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import data_fetch
-from data_fetch.local import icio_edition
-from tests.data_fetch.conftest import archive, leftovers, row
+from data_fetch.content import icio_edition
+from tests.data_fetch.conftest import archive, leftovers, packed, row
 from tests.paths import shared
 from tiva import IcioTable
-from tiva.errors import ChecksumError, MissingFileError, ReissuedFileWarning, UsageError
+from tiva.errors import ChecksumError, MissingFileError, ReaderError, ReissuedFileWarning, UsageError
 
 
 def icio_header(codes: tuple[str, ...], countries: tuple[str, ...] = ("AGO", "USA")) -> str:
@@ -81,6 +81,8 @@ def test_unknown_name_asks(tmp_path, store):
     file.write_text("x")
     with pytest.raises(UsageError, match="--dataset NAME"):
         data_fetch.add(file, folder=store.root)
+    with pytest.raises(UsageError, match=r"the year of table\.csv cannot be told"):
+        data_fetch.add(file, "eora26", folder=store.root)
     with pytest.raises(MissingFileError):
         data_fetch.add(tmp_path / "nothing.zip", folder=store.root)
     assert leftovers(store) == []
@@ -164,3 +166,119 @@ def test_fixture_of_the_2023_edition_is_recognised(tmp_path, store):
     file = tmp_path / "2020_SML.csv"
     shutil.copyfile(found[0], file)
     assert icio_edition(file) == "icio2023"
+
+
+def fixture(name: str) -> bytes:
+    return shared(f"formats/fixtures/{name}").read_bytes()
+
+
+def eora(year: int) -> bytes:
+    """An Eora26 archive of the named year, with its labels inside."""
+    folder = shared("formats/fixtures/eora26")
+    return packed({p.name.replace("2015", str(year)): p.read_bytes() for p in sorted(folder.iterdir())})
+
+
+def test_another_table_under_the_right_name(tmp_path, store):
+    file = tmp_path / "Eora26_2015_bp.zip"
+    file.write_bytes(packed({"2020_SML.csv": fixture("icio2023_2020_SML.csv")}))
+    with pytest.raises(ReaderError, match=r"no file of eora26(.|\n)*layout 'oecd'(.|\n)*layout 'eora'"):
+        data_fetch.add(file, folder=store.root)
+    assert leftovers(store) == []
+
+
+def test_wrong_year_inside_an_archive(tmp_path, store):
+    file = tmp_path / "Eora26_2015_bp.zip"
+    file.write_bytes(eora(2014))
+    with pytest.raises(ReaderError, match=r"does not hold the year of its name\n  got: 2014\n  expected: 2015"):
+        data_fetch.add(file, folder=store.root)
+    assert leftovers(store) == []
+    file.write_bytes(eora(2015))
+    added = data_fetch.add(file, folder=store.root)
+    assert (added.dataset, added.layout) == ("eora26", "eora")
+
+
+def test_wrong_year_inside_a_workbook(tmp_path, store):
+    file = tmp_path / "ADB-MRIO62-2021_August 2024.xlsx"
+    file.write_bytes(fixture("ADB-MRIO62-2022_synthetic.xlsx"))
+    with pytest.raises(ReaderError, match=r"got: 2022\n  expected: 2021"):
+        data_fetch.add(file, folder=store.root)
+
+
+def test_other_edition_under_the_right_name(tmp_path, store):
+    file = tmp_path / "2016-2020_SML.zip"
+    file.write_bytes(packed({"2020_SML.csv": fixture("icio2023_2020_SML.csv")}))
+    assert data_fetch.add(file, folder=store.root).dataset == "icio2023"
+    file.write_bytes(packed({"2020.csv": fixture("icio2025_2022_SML.csv")}))
+    with pytest.raises(ReaderError, match=r"another edition\n  got: icio2025\n  expected: icio2023"):
+        data_fetch.add(file, "icio2023", folder=store.root)
+
+
+def test_edition_that_is_not_known(tmp_path, store):
+    text = fixture("icio2023_2020_SML.csv").decode().replace("_A01_02", "_Q01_02")
+    file = tmp_path / "2016-2020_SML.zip"
+    file.write_bytes(packed({"2020_SML.csv": text.encode()}))
+    with pytest.raises(ReaderError, match=r"got: sectors of no edition that is known\n  expected: icio2023"):
+        data_fetch.add(file, "icio2023", folder=store.root)
+    assert leftovers(store) == []
+
+
+def test_zip_in_zip_is_recognised_and_opened(tmp_path, store):
+    inner = packed({"2020_SML.csv": fixture("icio2023_2020_SML.csv")})
+    file = tmp_path / "2016-2020_SML.zip"
+    file.write_bytes(packed({"2020_SML.zip": inner}))
+    added = data_fetch.add(file, folder=store.root)
+    assert (added.dataset, added.layout) == ("icio2023", "oecd")
+    assert data_fetch.open("icio2023", 2020, folder=store.root, offline=True).year == 2020
+
+
+def test_another_issue_of_the_same_year_is_what_opens(tmp_path, store):
+    file = tmp_path / "ADB-MRIO62-2022_September 2024.xlsx"
+    file.write_bytes(fixture("ADB-MRIO62-2022_synthetic.xlsx"))
+    added = data_fetch.add(file, folder=store.root)
+    assert (added.dataset, added.layout) == ("adb62", "adb")
+    assert data_fetch.get("adb62", 2022, folder=store.root, offline=True) == [added.path]
+    table = data_fetch.open("adb62", 2022, folder=store.root, offline=True)
+    assert table.year == 2022
+    other = tmp_path / "ADB-MRIO62-2022_June2023.xlsx"
+    other.write_bytes(file.read_bytes())
+    data_fetch.add(other, folder=store.root)
+    with pytest.raises(UsageError, match=r"several files of 2022(.|\n)*June2023(.|\n)*September 2024"):
+        data_fetch.open("adb62", 2022, folder=store.root, offline=True)
+
+
+def test_a_table_taken_out_of_its_archive_is_what_opens(tmp_path, store):
+    file = tmp_path / "wiot11_row_sep12.xlsx"
+    file.write_bytes(fixture("wiot11_row_sep12.xlsx"))
+    with pytest.raises(UsageError, match=r"layout 'wiod2013'(.|\n)*--dataset NAME: wiod2013"):
+        data_fetch.add(file, folder=store.root)
+    added = data_fetch.add(file, "wiod2013", folder=store.root)
+    assert (added.record.first_year, added.record.last_year) == (2011, 2011)
+    assert data_fetch.open("wiod2013", 2011, folder=store.root, offline=True).year == 2011
+
+
+def test_a_year_that_only_a_brought_file_has(tmp_path, store):
+    file = tmp_path / "Eora26_2019_bp.zip"
+    file.write_bytes(eora(2019))
+    with pytest.raises(UsageError, match="no year 2019"):
+        data_fetch.get("eora26", 2019, folder=store.root, offline=True)
+    added = data_fetch.add(file, folder=store.root)
+    (tmp_path / "indices.zip").write_bytes(archive())
+    labels = data_fetch.add(tmp_path / "indices.zip", folder=store.root)
+    assert data_fetch.get("eora26", 2019, folder=store.root, offline=True) == [labels.path, added.path]
+
+
+def test_a_file_that_lies_in_its_place_already(store):
+    store.folder("eora26").mkdir(parents=True)
+    place = store.path("eora26", "Eora26_2015_bp.zip")
+    place.write_bytes(archive())
+    added = data_fetch.add(place, folder=store.root)
+    assert added.path.read_bytes() == archive()
+    assert added.record.origin == "added by hand"
+
+
+def test_content_of_a_file_put_into_the_folder_is_checked(store):
+    store.folder("eora26").mkdir(parents=True)
+    store.path("eora26", "Eora26_2015_bp.zip").write_bytes(eora(2014))
+    store.path("eora26", "indices.zip").write_bytes(archive())
+    with pytest.raises(ReaderError, match="does not hold the year"):
+        data_fetch.get("eora26", 2015, folder=store.root, offline=True)

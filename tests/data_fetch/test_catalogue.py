@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 
-from data_fetch.catalogue import catalogue, parse_years
+from data_fetch.catalogue import TOPICS, Kind, catalogue, parse_years
 from tiva.errors import UnknownLabelError, UsageError
+from tiva.readers.registry import readers
 
 KNOWN = catalogue().datasets
 
@@ -59,8 +61,27 @@ def test_every_address_and_checksum_is_well_formed():
 
 def test_no_login_site_has_an_address_for_programs():
     for dataset in KNOWN.values():
-        if dataset.access in {"login", "browser"}:
+        if dataset.access == "login":
             assert all(a.method == "manual" for e in dataset.files for a in e.addresses), dataset.name
+        if dataset.access == "browser":
+            assert all(e.addresses[-1].method == "manual" for e in dataset.files), dataset.name
+
+
+def test_every_data_set_says_what_is_confirmed_and_by_what():
+    for name, dataset in KNOWN.items():
+        assert tuple(fact.topic for fact in dataset.evidence) == TOPICS, name
+        for fact in dataset.evidence:
+            assert fact.kind in get_args(Kind), name
+            assert fact.text, name
+        (sums,) = (fact for fact in dataset.evidence if fact.topic == "checksums")
+        known = any(entry.checksums for entry in dataset.files)
+        assert not known or sums.kind != "unconfirmed", name
+
+
+def test_every_layout_is_that_of_a_reader():
+    known = {reader.name for reader in readers()}
+    without = {name for name, dataset in KNOWN.items() if dataset.layout not in known}
+    assert without == {"wiod2013_matlab", "sea2013", "sea2016"}  # MATLAB files and accounts have no reader
 
 
 def test_years_of_the_files_are_those_of_the_data_set():
@@ -71,6 +92,19 @@ def test_years_of_the_files_are_those_of_the_data_set():
         assert max(e.last_year for e in dated) == max(said), dataset.name
 
 
+# Names and numbers in the code of others that fetches or reads the files.
+def test_names_that_others_fetch():
+    assert KNOWN["emerging2.2"].select(2023)[0].name == "EMERGING_V2_2023_m.mat"
+    assert KNOWN["emerging1"].select(2018)[0].name == "global_mrio_2018.mat"
+    assert KNOWN["gloria"].select(2021)[0].name == "GLORIA_MRIOs_59_2021.zip"
+    assert KNOWN["exiobase3.10.2_pxp"].select(2024)[0].name == "IOT_2024_pxp.zip"
+    assert KNOWN["adb74"].select(2024)[0].addresses[0].location.endswith("mrio-file/445")
+    assert {name: KNOWN[name].page.rpartition("/")[2] for name in ("exiobase3.9.6_ixi", "emerging2.2")} == {
+        "exiobase3.9.6_ixi": "15689391",
+        "emerging2.2": "19461860",
+    }
+
+
 # Fixed points from the provenance files of third parties.
 def test_known_checksums():
     entry = KNOWN["icio2025"].entry("2016-2022_SML.zip")
@@ -78,6 +112,8 @@ def test_known_checksums():
     assert entry.checksums["sha256"].startswith("46db55c45747e26d")
     assert [a.location.split("/")[2] for a in entry.addresses] == ["webfs-sti.oecd.org", "stats.oecd.org"]
     assert KNOWN["sea2016"].files[0].checksums["sha256"].startswith("8cf5ed3d1b7d7dda")
+    first = KNOWN["exiobase3.9.6_ixi"].select(1995)[0]
+    assert (first.size, first.checksums["md5"]) == (462_292_568, "addfa2745c26460afe6d6ebb295a8b77")
 
 
 def test_selection_by_year():
@@ -99,6 +135,7 @@ def test_unknown_data_set():
     [
         ("adb62", "ADB-MRIO62-2021_August 2024.xlsx", 2021),
         ("gloria", "GLORIA_MRIOs_060_2019.zip", 2019),
+        ("gloria", "GLORIA_MRIOs_59_2021.zip", 2021),
         ("adb_lac", "ADB-MRIO-LAC-2011_Mar2022.xlsx", 2011),
     ],
 )
@@ -119,3 +156,5 @@ def test_licences_that_differ_by_release():
     assert "CC BY 4.0" in found["figaro25"]
     assert "academic" in found["eora26"]
     assert "non-commercial" in found["gloria"]
+    assert found["emerging2.2"] == "CC BY 4.0"
+    assert "https://kidb.adb.org/terms" in found["adb74"]

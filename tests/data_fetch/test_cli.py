@@ -36,7 +36,29 @@ def test_info_gives_licence_citation_and_checksums(run):
     assert code == 0
     assert "sha256:46db55c45747e26dde5c1716d072b2aa74ace362a4424491ac646d2ab175befb" in out
     assert "http://oe.cd/icio" in out
-    assert "not here" in out
+    assert "0 of 5 here" in out
+    assert "confirmed  licence    third party: " in out
+    assert "https://webfs-sti.oecd.org/files/STI-PIE/ICIO/2025/2001-2005_EXT.zip" not in out
+
+
+def test_info_says_what_is_here_and_what_was_before(run, tmp_path):
+    file = tmp_path / "GLORIA_MRIOs_60_2019.zip"
+    for content in ("1", "2"):
+        file.write_bytes(archive(content))
+        assert run("add", str(file))[0] == 0
+    _, out, _ = run("info", "gloria")
+    assert "files      0 of 33 here, 1 more" in out
+    assert "from added by hand" in out
+    assert "      before: " in out
+    assert "1 of 33" in run("list")[1]
+
+
+def test_help_says_where_files_go_and_nothing_of_decompositions(run):
+    for words in (["--help"], ["get", "--help"], ["compare", "oecd", "--help"]):
+        _, out, _ = run(*words)
+        assert "TIVA_DATA" in out
+        assert "TIVA_OFFLINE" in out
+        assert "perspective" not in out
 
 
 def test_get_offline_says_what_to_do(run):

@@ -51,7 +51,12 @@ def test_distribution_of_differences(call):
 def test_prints_and_frames(call):
     comparison = call(computed([[101, 200], [1000, 0.5]]))
     assert "EXGR_DVA" in str(comparison)
-    assert "MEX A01 W: published 100, computed 101" in str(comparison)
+    assert "MEX A01 W: published 100, computed 101 (+1.00%)" in str(comparison)
+    assert "compared: 4 of 4 computed cells (100.0% of their values), 4 of 6 published; 1 published as zero" in str(
+        comparison
+    )
+    assert "activities only published: _T" in str(comparison)
+    assert comparison.cells().iloc[0].tolist() == ["EXGR_DVA", "MEX", "A01", "W", 100.0, 101.0]
     frame = comparison.to_frame()
     assert frame.loc[0, "cells"] == 4
     assert frame.loc[0, "q1"] == pytest.approx(0.01)
@@ -98,3 +103,97 @@ def test_a_table_is_decomposed_and_compared(call, publisher, store):
         assert difference.quantiles[0.5] == pytest.approx(0.001 / 1.001)
     with pytest.raises(UnknownLabelError, match="measure"):
         compare_table(table, ("EXGR_RIM",), client=SdmxClient(store))
+
+
+def published(code: str, area: str, activity: str, value: float, year: int = 2011) -> str:
+    return f"OECD.STI.PIE:DSD_TIVA_MAINLV@DF_MAINLV(1.1),{code},{area},{activity},W,USD,A,{year},{value!r},6\n"
+
+
+HEADER = "DATAFLOW,MEASURE,REF_AREA,ACTIVITY,COUNTERPART_AREA,UNIT_MEASURE,FREQ,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n"
+
+
+@pytest.fixture
+def by_sector(publisher, store):
+    """Serve indicators by country and sector that are made from ours by ``change``, and compare."""
+    table = tiva.example()
+    terms = tiva.decompose(table, "bm", level="sector")
+
+    def run(change):
+        for code, term in FROM_TERMS.items():
+            lines = [
+                published(
+                    code, area, sector, change(code, area, sector, float(terms[term].sel(exporter=area, sector=sector)))
+                )
+                for area in table.countries
+                for sector in table.sectors
+            ]
+            page = Page((HEADER + "".join(line for line in lines if ",nan," not in line)).encode())
+            publisher.pages[TIVA + f"{code}...W..A"] = page
+        return compare_table(table, client=SdmxClient(store), endpoint=publisher.address("/rest"))
+
+    return run
+
+
+def test_equal_indicators_have_no_difference(by_sector):
+    found = by_sector(lambda code, area, sector, value: value)
+    cells = len(tiva.example().countries) * len(tiva.example().sectors)
+    for difference in found.differences:
+        assert difference.cells == cells
+        assert (difference.only_published, difference.only_computed, difference.coverage) == (0, 0, 1.0)
+        assert difference.max_absolute == difference.bias == 0.0
+        assert set(difference.quantiles.values()) == {0.0}
+        assert set(difference.within.values()) == {1.0}
+    text = str(found)
+    assert text.count("0.00e+00") >= 5 * len(found.differences)
+    assert "100.0%" in text
+    assert "published 1" not in text  # no cell differs
+    assert "only" not in text
+
+
+def test_differences_are_told_by_indicator_cell_and_label(by_sector):
+    def change(code: str, area: str, sector: str, value: float) -> float:
+        if area == "KOR" or sector == "Mining":
+            return float("nan")  # not published
+        if code == "EXGR_FVA":
+            return value / 1.02  # ours are 2 % above
+        return value - 500.0 if (code, area, sector) == ("EXGR_DVA", "MEX", "Vehicles") else value
+
+    found = {d.measure: d for d in by_sector(change).differences}
+    table = tiva.example()
+    assert found["EXGR"].cells == (len(table.countries) - 1) * (len(table.sectors) - 1)
+    assert found["EXGR"].unmatched["areas only computed"] == ("KOR",)
+    assert found["EXGR"].unmatched["activities only computed"] == ("Mining",)
+    gross = abs(tiva.decompose(table, "bm", level="sector")["gexp"])  # inventories make a few cells negative
+    kept = gross.drop_sel(exporter="KOR", sector="Mining")
+    assert found["EXGR"].coverage == pytest.approx(float(kept.sum() / gross.sum()))
+    assert found["EXGR"].max_absolute == 0.0
+    assert found["EXGR_DVA"].worst[0][:3] == ("MEX", "Vehicles", "W")
+    assert found["EXGR_DVA"].max_absolute == pytest.approx(500.0)
+    assert found["EXGR_DVA"].quantiles[0.95] == 0.0
+    foreign = found["EXGR_FVA"]
+    assert foreign.bias == pytest.approx(0.02)
+    assert foreign.quantiles[0.01] == pytest.approx(0.02)
+    assert foreign.quantiles[1.0] == pytest.approx(0.02)
+    assert (foreign.within[1e-3], foreign.within[1e-2]) == (0.0, 0.0)
+
+
+def test_the_command_prints_the_distribution(by_sector, publisher, store, monkeypatch, tmp_path, capsys):
+    from dataclasses import replace
+
+    from data_fetch import sdmx
+    from data_fetch.cli import main
+
+    by_sector(lambda code, area, sector, value: value * 0.999)
+    here = {
+        name: replace(f, provider=replace(f.provider, endpoint=publisher.address("/rest")))
+        for name, f in sdmx.flows().items()
+    }
+    monkeypatch.setattr(sdmx, "flows", lambda: here)
+    monkeypatch.setenv("TIVA_DATA", str(store.root))
+    with pytest.raises(SystemExit) as caught:
+        main(["compare", "oecd", str(tiva.example().save(tmp_path / "t.nc"))])
+    out = capsys.readouterr().out
+    assert caught.value.code == 0
+    assert out.startswith("OECD TiVA 2025, principal indicators, levels, 2011: computed against published")
+    assert [line.split()[0] for line in out.splitlines() if line.startswith("EXGR")] == list(FROM_TERMS)
+    assert "+1.00e-03" in out

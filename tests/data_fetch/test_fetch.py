@@ -155,7 +155,7 @@ def test_server_without_ranges_begins_anew(publisher, fetcher, make):
 
 def test_kept_bytes_beyond_the_file_are_dropped(publisher, store, fetcher, make):
     publisher.pages["/f.bin"] = Page(BODY)
-    staging = store.staging("d")
+    staging = store.staging("d", "f.bin")
     staging.mkdir(parents=True)
     (staging / "f.bin.part").write_bytes(BODY + b"more")
     etag = f'"{hashlib.md5(BODY).hexdigest()}"'

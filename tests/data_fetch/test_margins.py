@@ -254,3 +254,46 @@ def test_what_cannot_be_asked(store):
 
 def test_every_source_has_a_flow():
     assert set(SOURCES) <= set(flows())
+
+
+@pytest.mark.parametrize(
+    ("flags", "value", "status", "said"),
+    [
+        ({"OBS_STATUS": "A", "CONF_STATUS": "F"}, "7", "observed", ""),
+        ({"OBS_STATUS": "E"}, "7", "imputed", "estimated by the publisher"),
+        ({"OBS_STATUS": "B"}, "7", "observed", "flagged B by the publisher"),
+        ({"OBS_FLAG": "be"}, "7", "imputed", "estimated by the publisher, flagged b by the publisher"),
+        ({"OBS_FLAG": "p"}, "7", "observed", "flagged p by the publisher"),
+        ({"OBS_STATUS": "N"}, "", "missing", ""),  # not significant
+        ({"OBS_STATUS": "O", "CONF_STATUS": "N"}, "", "confidential", ""),  # not for publication
+        ({"OBS_STATUS": "M", "CONF_STATUS": "S"}, "", "confidential", ""),  # secondary confidentiality
+        ({"OBS_STATUS": "Q"}, "", "confidential", ""),
+        ({"OBS_FLAG": "c"}, ":", "confidential", ""),
+        ({"OBS_FLAG": "u"}, ":", "missing", ""),
+        ({}, "", "missing", ""),
+    ],
+)
+def test_flags_are_read_by_column(flags, value, status, said):
+    from data_fetch.margins import _cell
+
+    found = _cell({"OBS_VALUE": value, **flags}, 10.0)
+    assert found == (70.0 if value == "7" else None, status, said)
+
+
+def test_none_or_one_person_as_the_data_set_writes_it(publisher, store):
+    structure(publisher, "SBS_SC_OVW", ("freq", "indic_sbs", "nace_r2", "size_emp", "geo"))
+    text = (SAMPLES / "eurostat_sbs.csv").read_text()
+    line = next(line for line in text.splitlines() if ",0-9," in line)
+    parts = [
+        line.replace(",0-9,", ",0_1,").replace(",250,e", ",90,"),
+        line.replace(",0-9,", ",2-9,").replace(",250,e", ",160,u"),
+    ]
+    text = text.replace(line, "\n".join(parts))
+    publisher.pages["/rest/data/ESTAT,SBS_SC_OVW,1.0/A.AV_MEUR.C..EL"] = Page(text.encode())
+    rows = data_fetch.fetch_margins(
+        "eurostat_sbs", ("GRC",), 2022, sectors=("C",), variables=("va",), client=SdmxClient(store),
+        endpoint=publisher.address("/rest"),
+    )  # fmt: skip
+    micro = by_band(rows)["micro"]
+    assert (micro["value"], micro["status"]) == ("250.0", "derived")
+    assert micro["note"] == "sum of 0_1 and 2-9, partly flagged u by the publisher"

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
 
 import numpy as np
 import pytest
 
 import data_fetch
 import tiva
+from data_fetch.catalogue import build
+from tests.data_fetch.conftest import DATASET, leftovers, packed, row
 from tests.data_fetch.publisher import Page
 from tests.paths import shared
-from tiva.errors import UsageError
-
-
-def packed(members: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as handle:
-        for name, content in members.items():
-            handle.writestr(name, content)
-    return buffer.getvalue()
+from tiva.errors import ReaderError, UsageError
 
 
 def expected(name: str) -> dict[str, object]:
@@ -67,3 +59,22 @@ def test_icio_taken_in_by_hand(tmp_path, store, member):
 def test_year_that_the_data_set_does_not_have(store):
     with pytest.raises(UsageError, match="no year 2012"):
         tiva.open("wiod2013", 2012, folder=store.root, offline=True)
+
+
+def test_an_address_that_serves_another_edition_is_passed_over(publisher, store, fetcher):
+    small, extended = "formats/fixtures/icio2023_2020_SML.csv", "formats/fixtures/icio2025_2022_EXT.csv"
+    publisher.pages["/a"] = Page(packed({"2020.csv": shared(extended).read_bytes()}))
+    publisher.pages["/b"] = Page(packed({"2020_SML.csv": shared(small).read_bytes()}))
+    rows = [
+        row("2016-2020_SML.zip", publisher.address(path), year="2016", dataset="icio2023", last_year="2020")
+        for path in ("/a", "/b")
+    ]
+    facts = DATASET | {"layout": "oecd", "years": "2016-2020", "reissued": True}
+    sources = build({"icio2023": facts}, rows)
+    (path,) = data_fetch.get("icio2023", 2020, sources=sources, fetcher=fetcher)
+    assert store.record("icio2023", path.name).origin == publisher.address("/b")
+    only = build({"icio2023": facts}, rows[:1])
+    with pytest.raises(ReaderError, match=r"another edition\n  got: icio2025_extended\n  expected: icio2023"):
+        data_fetch.get("icio2023", 2020, sources=only, fetcher=fetcher, refresh=True)
+    assert path.read_bytes() == publisher.pages["/b"].body
+    assert leftovers(store) == ["icio2023/2016-2020_SML.zip", "icio2023/2016-2020_SML.zip.json"]

@@ -92,7 +92,8 @@ def read_adb(
     """
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("missing", missing, ("error", "zero"))
-    member = pick(source, [n for n in members(source) if _is_adb(source, n)], year, "ADB MRIO workbook")
+    workbooks = [n for n in members(source) if _is_adb(source, n)]
+    member = pick(source, workbooks, year, "ADB MRIO workbook", _year_of)
     sheets = read_sheets(source, member)
     found = {name: rows for name, rows in sheets.items() if _header_row(rows) is not None}
     sheet = _choose(source, member, list(sheets), list(found), year)
@@ -118,6 +119,11 @@ def _header_row(rows: Sequence[Sequence[Any]]) -> int | None:
         if "c1" in cells and "F1" in cells:
             return i
     return None
+
+
+def _year_of(name: str) -> int | None:
+    """Return the year in a file name; the year of issue, where there is one, comes after it."""
+    return next(iter(years_in(name)), None)
 
 
 def _choose(source: Source, member: str, every: list[str], found: list[str], year: int | None) -> str:
