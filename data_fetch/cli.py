@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from cyclopts import App, Parameter
 from rich.console import Console
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from tiva.cli.common import Common
 from tiva.errors import TivaError, TivaWarning, UsageError, explain
+from tiva.terms import Level
 
 EPILOGUE = """Files go to the folder that the environment variable TIVA_DATA names, else to the platform's cache folder.
 TIVA_OFFLINE=1 forbids every use of the network.
@@ -287,12 +288,12 @@ def oecd(
     table: Path,
     *,
     year: int | None = None,
-    level: Literal["country", "sector"] = "sector",
+    level: Level = "sector",
     measures: str = "EXGR,EXGR_DVA,EXGR_FVA",
     offline: Annotated[bool | None, Parameter(negative=())] = None,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
-    """Print how gross exports and their domestic and foreign content differ from the OECD's TiVA indicators.
+    """Print how indicators computed from a table differ from the OECD's TiVA indicators.
 
     For each indicator: cells compared, median of the signed relative differences (bias), quantiles of the absolute
     ones, cells within 0.1 %, the cells that differ most, and the areas and activities that only one side has.
@@ -304,9 +305,10 @@ def oecd(
     year
         Year to take where the file holds several.
     level
-        Cells by country, or by country and exporting sector.
+        Cells by country, sector (country and industry), bilateral, or sector-bilateral.
     measures
-        Indicators with commas between.
+        Indicators with commas between: terms of `tiva decompose --method oecd` and `--method oecd_shares` at this
+        level, as far as the OECD publishes them.
     offline
         Use kept answers of the OECD only.
     common

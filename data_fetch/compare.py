@@ -6,11 +6,12 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from data_fetch.sdmx import SdmxClient, flow
 from data_fetch.store import Store, default_folder, is_offline
 from tiva.errors import FetchError, UnknownLabelError, UsageError, explain, listing
+from tiva.terms import Level, methods
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -170,8 +171,8 @@ def compare_oecd(
     Parameters
     ----------
     computed
-        Variables in million USD with dimension ``exporter`` (or ``country``) and, optionally, ``sector`` and
-        ``importer`` (or ``partner``). Cells are matched by label.
+        Variables in million USD, or shares, with dimension ``exporter`` (or ``country``) and, optionally, ``sector``
+        and ``importer`` (or ``partner``). Cells are matched by label.
     measures
         OECD code -> variable; or codes that are names of variables (in any case of letters); by default every
         variable whose name in capitals begins with a TiVA prefix (``EXGR``, ``IMGR``, ``FFD``, ``DFD``, ``FD``,
@@ -220,51 +221,73 @@ def compare_oecd(
     return Comparison(asked.title, int(when), tuple(differences))
 
 
-FROM_TERMS: Mapping[str, str] = {"EXGR": "gexp", "EXGR_DVA": "dc", "EXGR_FVA": "fc"}
-"""OECD indicators that are terms of the decomposition of exports: gross, domestic and foreign content."""
+HEADLINE: tuple[str, ...] = ("EXGR", "EXGR_DVA", "EXGR_FVA")
+"""What is compared where nothing is asked for: gross exports, their domestic and their foreign content."""
+
+FLOW_OF: Mapping[str, str] = {"oecd": "oecd_tiva", "oecd_shares": "oecd_tiva_shares"}
+"""Method that computes indicators -> flow in which the OECD publishes them."""
 
 
 def compare_table(
     table: IcioTable,
-    measures: Sequence[str] = tuple(FROM_TERMS),
+    measures: Sequence[str] = HEADLINE,
     *,
-    level: Literal["country", "sector"] = "sector",
+    level: Level = "sector",
     offline: bool | None = None,
     folder: str | Path | None = None,
     endpoint: str | None = None,
     client: SdmxClient | None = None,
 ) -> Comparison:
-    """Compute gross exports and their domestic and foreign content from a table, and compare with the OECD's.
+    """Compute indicators from a table, and compare them with those that the OECD publishes.
 
     Parameters
     ----------
     table
         The table; the extended ICIO is what the OECD computes from.
     measures
-        Some of ``EXGR``, ``EXGR_DVA``, ``EXGR_FVA``.
+        Terms of the methods ``oecd`` and ``oecd_shares`` at this level.
     level
-        Cells by country, or by country and exporting sector.
+        Cells by country, by country and industry, by pair, or by pair and industry.
     offline, folder, endpoint, client
         As in :func:`compare_oecd`.
 
     Returns
     -------
     Comparison
+        Measures in the order in which they were asked for.
+
+    Raises
+    ------
+    UnknownLabelError
+        A measure that is not computed at this level.
+    FetchError, OfflineError
+        The service does not answer, may not be asked, or publishes none of the cells of a measure.
     """
     from tiva.router import decompose
 
+    method_of = {code: row.method for row in methods() if row.method in FLOW_OF and level in row.levels
+                 for code in row.terms}  # fmt: skip
     for code in measures:
-        if code not in FROM_TERMS:
-            raise UnknownLabelError("measure", code, tuple(FROM_TERMS))
-    computed = decompose(table, "bm", level=level)
-    return compare_oecd(
-        computed,
-        {code: FROM_TERMS[code] for code in measures},
-        year=table.year,
-        offline=offline,
-        folder=folder,
-        endpoint=endpoint,
-        client=client,
+        if code not in method_of:
+            raise UnknownLabelError(f"measure at level {level}", code, tuple(method_of))
+    found = [
+        compare_oecd(
+            decompose(table, method, level=level),
+            [code for code in measures if method_of[code] == method],
+            year=table.year,
+            source=FLOW_OF[method],
+            offline=offline,
+            folder=folder,
+            endpoint=endpoint,
+            client=client,
+        )
+        for method in dict.fromkeys(method_of[code] for code in measures)
+    ]
+    differences = {d.measure: d for comparison in found for d in comparison.differences}
+    return Comparison(
+        "; ".join(comparison.flow for comparison in found),
+        found[0].year,
+        tuple(differences[code] for code in dict.fromkeys(measures)),
     )
 
 
@@ -300,8 +323,12 @@ def _cells(array: xr.DataArray) -> dict[Cell, float]:
             )
         )
     found = {}
+    if array.attrs.get("units") == "1":
+        array = 100.0 * array  # shares are published in percent
     for labels, value in array.to_series().items():
         named = dict(zip(array.dims, labels if isinstance(labels, tuple) else (labels,), strict=True))
+        if partner and named[area] == named[partner]:
+            continue
         sector = str(named.get("sector", _TOTAL))
         cell = (str(named[area]), TO_OECD.get(sector, sector), str(named[partner]) if partner else _WORLD)
         if not math.isnan(float(value)):

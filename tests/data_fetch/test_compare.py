@@ -6,11 +6,14 @@ import xarray as xr
 
 import data_fetch
 import tiva
-from data_fetch.compare import FROM_TERMS, compare_table
+from data_fetch.compare import HEADLINE, compare_table
 from data_fetch.sdmx import SdmxClient
 from tests.data_fetch.publisher import Page
 from tests.data_fetch.test_sdmx import serve
 from tiva.errors import FetchError, UnknownLabelError, UsageError
+
+FROM_TERMS = dict(zip(HEADLINE, ("gexp", "dc", "fc"), strict=True))
+"""What the headline indicators are among the terms of Borin and Mancini."""
 
 TIVA = "/rest/data/OECD.STI.PIE,DSD_TIVA_MAINLV@DF_MAINLV,1.1/"
 
@@ -102,7 +105,35 @@ def test_a_table_is_decomposed_and_compared(call, publisher, store):
         assert difference.cells == len(table.countries)
         assert difference.quantiles[0.5] == pytest.approx(0.001 / 1.001)
     with pytest.raises(UnknownLabelError, match="measure"):
-        compare_table(table, ("EXGR_RIM",), client=SdmxClient(store))
+        compare_table(table, ("EXGR_TDVAIND", "EXGRPSH"), client=SdmxClient(store))
+
+
+def test_every_indicator_that_is_computed_can_be_compared(publisher, store):
+    table = tiva.example()
+    levels = tiva.decompose(table, "oecd", level="bilateral")
+    shares = tiva.decompose(table, "oecd_shares", level="bilateral")
+    pairs = [(a, b) for a in table.countries for b in table.countries if a != b]
+    for code, terms, prefix, factor in (
+        ("FFD_DVA", levels, TIVA, 1.0),
+        ("EXGR_DVASH", shares, TIVA.replace("MAINLV", "MAINSH"), 100.0),
+    ):
+        lines = [
+            f"{code},{a},_T,{b},{'USD' if factor == 1.0 else 'PT'},A,{table.year},{factor * float(value)!r},\n"
+            for a, b in pairs
+            if np.isfinite(value := terms[code].sel(exporter=a, importer=b))
+        ]
+        columns = "MEASURE,REF_AREA,ACTIVITY,COUNTERPART_AREA,UNIT_MEASURE,FREQ,TIME_PERIOD,OBS_VALUE,UNIT_MULT\n"
+        publisher.pages[prefix + f"{code}.._T...A"] = Page((columns + "".join(lines)).encode())
+    found = compare_table(
+        table, ("EXGR_DVASH", "FFD_DVA"), level="bilateral", client=SdmxClient(store),
+        endpoint=publisher.address("/rest"),
+    )  # fmt: skip
+    assert [d.measure for d in found.differences] == ["EXGR_DVASH", "FFD_DVA"]
+    assert all(d.max_absolute <= 1e-12 * 100 for d in found.differences if d.measure == "EXGR_DVASH")
+    assert found.differences[1].max_absolute == 0.0
+    assert all(d.cells == len(pairs) and d.only_computed == 0 for d in found.differences)
+    assert "levels" in found.flow
+    assert "shares" in found.flow
 
 
 def published(code: str, area: str, activity: str, value: float, year: int = 2011) -> str:
@@ -116,13 +147,13 @@ HEADER = "DATAFLOW,MEASURE,REF_AREA,ACTIVITY,COUNTERPART_AREA,UNIT_MEASURE,FREQ,
 def by_sector(publisher, store):
     """Serve indicators by country and sector that are made from ours by ``change``, and compare."""
     table = tiva.example()
-    terms = tiva.decompose(table, "bm", level="sector")
+    terms = tiva.decompose(table, "oecd", level="sector")
 
     def run(change):
-        for code, term in FROM_TERMS.items():
+        for code in HEADLINE:
             lines = [
                 published(
-                    code, area, sector, change(code, area, sector, float(terms[term].sel(exporter=area, sector=sector)))
+                    code, area, sector, change(code, area, sector, float(terms[code].sel(exporter=area, sector=sector)))
                 )
                 for area in table.countries
                 for sector in table.sectors
