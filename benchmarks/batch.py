@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -27,8 +28,8 @@ SPEED_GAIN = 1.7
 OVERHEAD = 0.05
 """Largest part of a run on one processor that is neither kernels nor reading and writing: what a plain script saves."""
 
-REPEATS = 3
-"""Runs of each kind, in turns; the fastest counts."""
+REPEATS = 5
+"""Runs of each kind, in turns; the median of the ratios of runs beside one another counts."""
 
 CUBE_GB = 1.5
 """Largest memory of a streamed cube beside table and factors."""
@@ -130,17 +131,19 @@ def _years(tables: list[Path], levels: str, folder: Path) -> list[Ratio]:
             one.append(command(plan, work / f"one{turn}", 1, one_core=True))
             two.append(command(plan, work / f"two{turn}", 2))
         joint = command(plan, work / "joint", 1)
-    alone, pair, bare = min(r.wall for r in one), min(r.wall for r in two), min(script)
-    best = min(one, key=lambda r: r.wall)
-    beside = f"{best.wall - best.jobs:.2f} s: start of three processes, plan, hand-over, checksums, journal, end"
+    alone, pair, bare = (median(walls) for walls in ([r.wall for r in one], [r.wall for r in two], script))
+    outside = median(1.0 - r.jobs / r.wall for r in one)
+    beside = f"{outside * alone:.2f} s: start of three processes, plan, hand-over, checksums, journal, end"
     return [
-        Ratio(f"{what}: 1 process, 1 thread / 2 processes", alone / pair, at_least=SPEED_GAIN,
-              detail=f"{alone:.1f} s, {pair:.1f} s, {best.count} jobs"),
+        Ratio(f"{what}: 1 process, 1 thread / 2 processes",
+              median(a.wall / b.wall for a, b in zip(one, two, strict=True)), at_least=SPEED_GAIN,
+              detail=f"{alone:.1f} s, {pair:.1f} s, {one[0].count} jobs"),
         Ratio(f"{what}: 1 process, {joint.threads} threads / 2 processes", joint.wall / pair,
               detail=f"{joint.wall:.1f} s, {pair:.1f} s"),
-        Ratio(f"{what}: overhead of the engine", 1.0 - bare / alone, "share", at_most=OVERHEAD,
+        Ratio(f"{what}: overhead of the engine",
+              median(1.0 - b / a.wall for a, b in zip(one, script, strict=True)), "share", at_most=OVERHEAD,
               detail=f"{alone:.1f} s, a plain script {bare:.1f} s"),
-        Ratio(f"{what}: time outside of jobs", 1.0 - best.jobs / best.wall, "share", detail=beside),
+        Ratio(f"{what}: time outside of jobs", outside, "share", detail=beside),
     ]  # fmt: skip
 
 
