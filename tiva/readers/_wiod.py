@@ -11,7 +11,7 @@ import numpy as np
 from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._assemble import Blocks
-from tiva.readers._sheets import Grid, numbers, text
+from tiva.readers.sheets import Grid, numbers, text
 from tiva.readers.source import Source
 
 LICENCE = "CC BY 4.0"

@@ -13,10 +13,10 @@ import numpy as np
 from tiva.errors import LabelError, MissingFileError, ReaderError, UnknownLabelError, UsageError, explain, listing
 from tiva.kernels.arrays import FloatArray, frozen
 from tiva.readers._members import choose_member, parsing
-from tiva.readers._sheets import read_grid, sheet_names, text, workbooks
 from tiva.readers._text import header
 from tiva.readers._wiod import CITATION, LICENCE, country
 from tiva.readers.extensions import Choice, extension_members, read_extension
+from tiva.readers.sheets import read_grid, sheet_names, text, workbooks
 from tiva.readers.source import Source
 from tiva.table.provenance import Provenance
 

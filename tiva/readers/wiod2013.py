@@ -6,7 +6,6 @@ import re
 
 from tiva.readers._assemble import PUBLISHED_ROUNDING, assemble
 from tiva.readers._members import checked_year, choose_member
-from tiva.readers._sheets import read_grid, text, workbook_texts, workbooks
 from tiva.readers._wiod import (
     ABROAD,
     ADJUSTMENT,
@@ -20,6 +19,7 @@ from tiva.readers._wiod import (
     sheet_blocks,
 )
 from tiva.readers.registry import Reader
+from tiva.readers.sheets import glimpse, read_grid, text, workbooks
 from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
@@ -49,7 +49,7 @@ def recognise(source: Source) -> bool:
 
 
 def _candidates(source: Source) -> list[str]:
-    return [n for n in workbooks(source) if _TITLE in workbook_texts(source, n)]
+    return [n for n in workbooks(source) if _TITLE in glimpse(source, n)]
 
 
 def year_in_name(name: str) -> int | None:

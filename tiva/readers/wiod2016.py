@@ -14,7 +14,6 @@ import numpy as np
 from tiva.errors import MissingExtraError, ReaderError, explain, listing
 from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
-from tiva.readers._sheets import read_grid, workbook_texts, workbooks
 from tiva.readers._text import header
 from tiva.readers._wiod import (
     ABROAD,
@@ -32,6 +31,7 @@ from tiva.readers._wiod import (
     sheet_blocks,
 )
 from tiva.readers.registry import Reader
+from tiva.readers.sheets import glimpse, read_grid, workbooks
 from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
@@ -59,7 +59,7 @@ def recognise(source: Source) -> bool:
 
 
 def _candidates(source: Source) -> list[str]:
-    found = [n for n in workbooks(source) if _TITLE in workbook_texts(source, n)]
+    found = [n for n in workbooks(source) if _TITLE in glimpse(source, n)]
     return found + [n for n in source.names() if n not in found and _kind(source, n) is not None]
 
 
