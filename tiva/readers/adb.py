@@ -10,15 +10,14 @@ from typing import Any, Literal
 import numpy as np
 
 from tiva.errors import listing
-from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING
+from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
+    Axis,
     Pair,
     ValueAddedChoice,
     check_choice,
-    check_output,
     check_year,
     country_major,
     iso3,
@@ -29,8 +28,9 @@ from tiva.readers.grids import (
     years_in,
 )
 from tiva.readers.registry import Reader
-from tiva.readers.sheets import address, glimpse, number, read_sheets, text
+from tiva.readers.sheets import address, glimpse, letters, number, read_sheets, text
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
 from tiva.table.icio_table import IcioTable, OtherInput
 from tiva.table.provenance import Provenance
 
@@ -65,6 +65,7 @@ def read_adb(
     year: int | None = None,
     value_added: ValueAddedChoice = "residual",
     missing: Literal["error", "zero"] = "error",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read an ADB MRIO workbook; blocks are found by the labels in the sheet, not by position.
 
@@ -79,6 +80,9 @@ def read_adb(
     missing
         What to do with cells of text such as ``NA``: refuse the table, or take them as zero and say so in the
         notes. Blank cells are zero in these workbooks.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -92,6 +96,7 @@ def read_adb(
     """
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("missing", missing, ("error", "zero"))
+    check_gaps_option(gaps)
     member = pick(source, [n for n in members(source) if _is_adb(source, n)], year, "ADB MRIO workbook")
     sheets = read_sheets(source, member)
     found = {name: rows for name, rows in sheets.items() if _header_row(rows) is not None}
@@ -101,7 +106,7 @@ def read_adb(
     title = " ".join(text(cell) for row in rows[: block.header] for cell in row[:2])
     stated = ([*years_in(sheet), *years_in(title)] or [0])[0] or None
     values = _numbers(source, member, sheet, rows, block, missing)
-    return _table(source, member, block, values, title, check_year(source, member, stated, year), value_added)
+    return _table(source, member, block, values, title, check_year(source, member, stated, year), value_added, gaps)
 
 
 def _is_adb(source: Source, member: str) -> bool:
@@ -245,6 +250,7 @@ def _table(
     title: str,
     year: int | None,
     value_added: ValueAddedChoice,
+    gaps: Gaps,
 ) -> IcioTable:
     axis = country_major(source, block.row_pairs, what="rows", member=member)
     own = set(axis.sectors)
@@ -265,9 +271,10 @@ def _table(
     ]
     row_at = np.array(block.row_at)[axis.order]
     published = value_added == "published"
-    if published and VALUE_ADDED not in block.bottom:
+    if VALUE_ADDED not in block.bottom and (published or gaps == "refuse"):
         got = f"rows {', '.join(block.bottom) or 'none'} below the table"
-        do = 'get the whole workbook, or leave value_added="residual"'
+        do = "the sheet is cut short: get the whole workbook"
+        do += "" if published else ", or pass gaps='keep' to read it without a check of its columns"
         refuse(source, "no value-added row", member=member, got=got, expected=f"row {VALUE_ADDED}", do=do)
     others = {
         OTHER_INPUTS.get(code, code): OtherInput(values[i, user_at], values[i, final_at].reshape(len(axis.areas), -1))
@@ -283,8 +290,9 @@ def _table(
     elif OUTPUT in block.bottom:
         output = values[block.bottom[OUTPUT], user_at]
     flows, demand = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
-    if output is not None:
-        check_output(source, member, output, flows, demand)
+    block.notes.extend(
+        check_totals(source, member, _totals(block, axis, values, (row_at, user_at), flows, demand, output), gaps)
+    )
     return IcioTable.from_arrays(
         flows,
         demand,
@@ -298,6 +306,33 @@ def _table(
         unit="million USD",
         currency="USD",
         provenance=_provenance(source, member, title, len(axis.areas), block.notes),
+    )
+
+
+def _totals(
+    block: _Block,
+    axis: Axis,
+    values: FloatArray,
+    at: tuple[IntArray, IntArray],
+    flows: FloatArray,
+    demand: FloatArray,
+    output: FloatArray | None,
+) -> Totals:
+    row_at, user_at = at
+    rows = {code: values[i, user_at] for code, i in block.bottom.items()}
+    below = [row for code, row in rows.items() if code not in (OUTPUT, INTERMEDIATE_TOTAL)]
+    return Totals(
+        places=Places(
+            [f"{area}.{sector}" for area, sector in axis.pairs],
+            [f"row {i + 1}" for i in row_at.tolist()],
+            [f"column {letters(j)}" for j in user_at.tolist()],
+        ),
+        intermediate=flows,
+        final=demand,
+        output=output,
+        below=np.sum(below, axis=0) if VALUE_ADDED in rows else None,
+        intermediate_total=rows.get(INTERMEDIATE_TOTAL),
+        output_row=rows.get(OUTPUT),
     )
 
 

@@ -9,7 +9,6 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     ValueAddedChoice,
@@ -25,6 +24,7 @@ from tiva.readers.grids import (
 from tiva.readers.grouping import Grouping, Groups, add_columns
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 

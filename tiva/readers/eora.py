@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from tiva.errors import ReaderError, explain
-from tiva.kernels.arrays import FloatArray
+from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     Pair,
@@ -29,6 +29,7 @@ from tiva.readers.grids import (
 )
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
@@ -66,6 +67,7 @@ def read_eora(
     unit: Literal["thousand USD", "million USD"] = "thousand USD",
     prices: Prices = "bp",
     labels: str | Path | None = None,
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read Eora26 matrices.
 
@@ -89,6 +91,10 @@ def read_eora(
     labels
         Folder or archive with ``labels_T.txt``, ``labels_FD.txt`` and ``labels_VA.txt`` (``indices.zip``), where they
         are not with the matrices; ``indices.zip`` beside the source is found by itself.
+    gaps
+        ``"refuse"``: rows of T that are shifted by one cell are refused by their lines, where inputs and value added
+        show it; ``"keep"``: they are kept, with a warning. The files state no totals and do not balance, so that a
+        cell that was changed, or a row of FD that is shifted, cannot be seen.
 
     Returns
     -------
@@ -103,6 +109,7 @@ def read_eora(
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("unit", unit, tuple(FACTORS))
     check_choice("prices", prices, ("bp", "pp"))
+    check_gaps_option(gaps)
     found = {name: match for name in members(source, ".txt") if (match := _MATRIX.search(name))}
     flows = [name for name, m in found.items() if m[3].upper() == "T" and m[2].lower() == prices]
     if not flows:
@@ -121,7 +128,7 @@ def read_eora(
     year = check_year(source, member, int(found[member][1]), year)
     with open_labels(source, labels) as index:
         axes = _Labels.read(index)
-    return _table(source, parts, axes, year, value_added, unit, prices)
+    return _table(source, parts, axes, year, value_added, unit, prices, gaps)
 
 
 def _recognise(source: Source) -> bool:
@@ -198,6 +205,7 @@ def _table(
     value_added: ValueAddedChoice,
     unit: str,
     prices: str,
+    gaps: Gaps,
 ) -> IcioTable:
     member = parts["T"]
     areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
@@ -234,6 +242,8 @@ def _table(
         output = z.sum(axis=1) + y.sum(axis=1)
         gap, note = balancing_row(output, z.sum(axis=0), added, DISCREPANCY)
         _check_gap(source, member, gap, output)
+        live = z[np.ix_(place, place)], y[place], added[place]
+        notes.extend(check_totals(source, member, _totals(pairs, order, *live), gaps))
         if value_added == "published":
             published, others = added, {DISCREPANCY: gap}
             notes.append(note)
@@ -259,6 +269,18 @@ def _table(
             citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
             notes=tuple(notes),
         ),
+    )
+
+
+def _totals(pairs: list[Pair], order: IntArray, z: FloatArray, y: FloatArray, added: FloatArray) -> Totals:
+    return Totals(
+        places=Places([".".join(pair) for pair in pairs], [f"line {i + 1}" for i in order.tolist()]),
+        intermediate=z,
+        final=y,
+        output=None,
+        below=added,
+        rounding=PUBLISHED_ROUNDING,
+        balanced=False,
     )
 
 

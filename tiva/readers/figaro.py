@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
-from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP, PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -31,6 +30,7 @@ from tiva.readers.grids import (
 )
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
 from tiva.table.icio_table import IcioTable, OtherInput
 from tiva.table.provenance import Provenance
 
@@ -67,7 +67,13 @@ _CITATION = "Eurostat, FIGARO tables: EU inter-country supply, use and input-out
 _LICENCE = "CC BY 4.0 (Eurostat re-use policy)"
 
 
-def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAddedChoice = "residual") -> IcioTable:
+def read_figaro(
+    source: Source,
+    *,
+    year: int | None = None,
+    value_added: ValueAddedChoice = "residual",
+    gaps: Gaps = "refuse",
+) -> IcioTable:
     """Read a FIGARO inter-country input-output table.
 
     Parameters
@@ -79,6 +85,11 @@ def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAd
     value_added
         ``"published"``: the sum of the rows D1, D29X39 and B2A3G; the rows D21X31, OP_RES and OP_NRES become
         ``other_inputs``. ``"residual"``: output less intermediate inputs.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
+        The file has no output: columns are compared with row sums, so that what is shifted within final demand alone
+        cannot be seen.
 
     Returns
     -------
@@ -91,6 +102,7 @@ def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAd
         Labels or cells that are not those of the layout, with line or column.
     """
     check_choice("value_added", value_added, ("published", "residual"))
+    check_gaps_option(gaps)
     found = [name for name in members(source, ".csv") if _form(source, name)]
     member = pick(source, found, year, "FIGARO input-output table")
     if _form(source, member) == "matrix":
@@ -98,7 +110,8 @@ def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAd
     else:
         rows, columns, values, notes = _flat(source, member)
     stated = (years_in(member) or (None,))[-1]
-    return _table(source, member, rows, columns, values, notes, check_year(source, member, stated, year), value_added)
+    year = check_year(source, member, stated, year)
+    return _table(source, member, rows, columns, values, notes, year, value_added, gaps)
 
 
 def _form(source: Source, member: str) -> str:
@@ -187,6 +200,7 @@ def _table(
     notes: list[str],
     year: int | None,
     value_added: ValueAddedChoice,
+    gaps: Gaps,
 ) -> IcioTable:
     body = [(i, pair) for i, pair in enumerate(rows) if pair[0] != ACCOUNTS]
     axis = country_major(source, [pair for _, pair in body], what="rows", member=member)
@@ -210,16 +224,30 @@ def _table(
     user_at = np.array([j for j, _ in users], dtype=np.int64)[user_place]
     final_at = np.array([j for j, _ in finals], dtype=np.int64)[final_place]
     accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
-    published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
-    absent = [code for code in VALUE_ADDED if code not in accounts]
+    z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
+    below = np.array(list(accounts.values()), dtype=np.int64)
+    absent = [f"{ACCOUNTS}_{code}" for code in VALUE_ADDED if code not in accounts]
+    if absent and gaps == "refuse":
+        got = f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(absent)}"
+        do = "get the whole file, or pass gaps='keep' to read it without a check of its columns"
+        expected = ", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED)
+        refuse(source, "value-added rows are missing", member=member, got=got, expected=expected, do=do)
     if absent:
-        lost = ", ".join(f"{ACCOUNTS}_{code}" for code in absent)
-        unchecked = "columns could not be checked against row sums; the file may be cut off or edited"
-        notes.append(f"rows {lost} are not in the file: {unchecked}")
-    else:
-        z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
-        below = values[np.ix_(np.array(list(accounts.values()), dtype=np.int64), user_at)]
-        _check_columns(source, member, z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0) + below.sum(axis=0))
+        notes.append(f"rows {', '.join(absent)} are not in the file; it may be cut off or edited")
+    published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
+    first = 2 if _form(source, member) == "matrix" else None
+    totals = Totals(
+        places=Places(
+            [f"{area}_{sector}" for area, sector in axis.pairs],
+            [] if first is None else [f"line {i + first}" for i in row_at.tolist()],
+            [] if first is None else [f"column {j + first}" for j in user_at.tolist()],
+        ),
+        intermediate=z,
+        final=y,
+        output=None,
+        below=None if absent else values[np.ix_(below, user_at)].sum(axis=0),
+    )
+    notes.extend(check_totals(source, member, totals, gaps))
     others = {
         OTHER_INPUTS.get(code, code): OtherInput(
             values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories))
@@ -230,8 +258,8 @@ def _table(
     names = iso3(axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
     kind = "product by product" if any(s.startswith("CPA_") for s in axis.sectors) else "industry by industry"
     return IcioTable.from_arrays(
-        values[np.ix_(row_at, user_at)],
-        values[np.ix_(row_at, final_at)],
+        z,
+        y,
         countries=[names[a] for a in axis.areas],
         sectors=axis.sectors,
         final_demand_categories=[FINAL_DEMAND[c] for c in categories],
@@ -251,21 +279,6 @@ def _table(
             rounding=PUBLISHED_ROUNDING,
         ),
     )
-
-
-def _check_columns(source: Source, member: str, output: FloatArray, inputs: FloatArray) -> None:
-    """Refuse a table whose columns are far from its row sums; the file has no output to compare with."""
-    made = output != 0
-    gap = float(np.median(np.abs(inputs - output)[made] / np.abs(output)[made])) if made.any() else 0.0
-    if gap > MAX_MEDIAN_ROW_GAP:
-        refuse(
-            source,
-            "columns do not add up to the sums of rows",
-            member=member,
-            got=f"median gap {gap:.2g} of output",
-            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
-            do="get the file again: columns are shifted, or it is cut off",
-        )
 
 
 def _value_added(

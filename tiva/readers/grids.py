@@ -482,29 +482,6 @@ def iso3(
     return {code: known.get(code, code) for code in codes}
 
 
-def check_output(
-    source: Source, member: str, output: FloatArray, intermediate: FloatArray, final_demand: FloatArray
-) -> None:
-    """Refuse a table whose rows are far from its published output: shifted columns or a wrong output column.
-
-    Gaps of rounding are left to the balance report.
-    """
-    from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP
-
-    made = output != 0
-    total = intermediate.sum(axis=1) + final_demand.sum(axis=1)
-    gap = float(np.median(np.abs(total - output)[made] / np.abs(output)[made])) if made.any() else 0.0
-    if gap > MAX_MEDIAN_ROW_GAP:
-        refuse(
-            source,
-            "rows do not add up to output",
-            member=member,
-            got=f"median gap {gap:.2g} of output",
-            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
-            do="compare the file with its publisher's: columns may be shifted",
-        )
-
-
 def balancing_row(output: FloatArray, inputs: FloatArray, value_added: FloatArray, name: str) -> tuple[FloatArray, str]:
     """Return output less inputs less value added, and a note on its size.
 

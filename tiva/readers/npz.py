@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tiva.readers._members import checked_year, choose_member, parsing
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, CITATION, LICENCE, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance, SourceFile
 
@@ -23,7 +25,7 @@ KEYS = ("intermediate", "final_demand", "countries", "sectors", "final_demand_ca
 """Arrays that a table needs; ``output``, ``value_added`` and ``year`` are taken where they are there."""
 
 BOTTOM = {"r99": TAXES, "r61": ADJUSTMENT, "r62": ABROAD, "r63": NON_RESIDENTS, "r65": MARGINS}
-BOTTOM_VALUE_ADDED = "r64"
+BOTTOM_VALUE_ADDED, BOTTOM_INTERMEDIATE, BOTTOM_OUTPUT = "r64", "r60", "r69"
 
 
 def recognise(source: Source) -> bool:
@@ -58,6 +60,7 @@ def read(
     bottom_rows: str | Path | None = None,
     unit: str = "million USD",
     currency: str = "USD",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read a table from a NumPy archive.
 
@@ -79,6 +82,9 @@ def read(
         and ``final_demand`` (rows, G·C).
     unit, currency
         Unit of the numbers.
+    gaps
+        ``"refuse"``: rows and columns that miss ``output`` by more than 5 % are refused by name; ``"keep"``: they are
+        kept as they are, with a warning.
 
     Returns
     -------
@@ -117,8 +123,9 @@ def read(
         url="https://doi.org/10.34894/XDTAUZ" if wiod else "",
     )
     return assemble(
-        source, blocks, provenance, value_added=value_added, output=output, year=year, unit=unit, currency=currency
-    )
+        source, name, blocks, provenance, value_added=value_added, output=output, year=year, unit=unit,
+        currency=currency, gaps=gaps,
+    )  # fmt: skip
 
 
 def _load(source: Source, name: str, content: bytes) -> dict[str, Any]:
@@ -188,16 +195,12 @@ def _bottom(source: Source, path: Path, blocks: Blocks) -> dict[str, FloatArray]
 
 def _with_bottom(blocks: Blocks, below: dict[str, FloatArray]) -> Blocks:
     n = len(blocks.labels)
-    return Blocks(
-        labels=blocks.labels,
-        intermediate=blocks.intermediate,
-        final_labels=blocks.final_labels,
-        final=blocks.final,
+    return replace(
+        blocks,
         value_added=below[BOTTOM_VALUE_ADDED][:n] if BOTTOM_VALUE_ADDED in below else None,
-        output=blocks.output,
         others={name: (below[c][:n], below[c][n:]) for c, name in BOTTOM.items() if c in below},
-        notes=blocks.notes,
-        rounding=blocks.rounding,
+        intermediate_total=below[BOTTOM_INTERMEDIATE][:n] if BOTTOM_INTERMEDIATE in below else None,
+        output_row=below[BOTTOM_OUTPUT][:n] if BOTTOM_OUTPUT in below else None,
     )
 
 

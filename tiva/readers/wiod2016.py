@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import MissingExtraError, ReaderError, explain, listing
-from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
+from tiva.readers._assemble import assemble
 from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
 from tiva.readers._text import header
 from tiva.readers._wiod import (
@@ -24,22 +24,23 @@ from tiva.readers._wiod import (
     MARGINS,
     NON_RESIDENTS,
     TAXES,
-    SheetLayout,
-    bottom_rows,
-    check_intermediate,
-    country,
-    sheet_blocks,
+    Found,
+    Layout,
+    blocks_of,
+    matched,
+    sheet_parts,
 )
 from tiva.readers.registry import Reader
 from tiva.readers.sheets import glimpse, read_grid, workbooks
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LAYOUT = SheetLayout(
+LAYOUT = Layout(
     final=dict(zip(("c57", "c58", "c59", "c60", "c61"), CATEGORIES, strict=True)),
     others={"r66": TAXES, "r67": ADJUSTMENT, "r68": ABROAD, "r69": NON_RESIDENTS, "r71": MARGINS},
     value_added="r70",
@@ -98,6 +99,7 @@ def read(
     member: str | None = None,
     value_added: str = "residual",
     output: str = "published",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read a world table of the 2016 release.
 
@@ -111,6 +113,9 @@ def read(
         ``"residual"`` or ``"published"`` (row r70; taxes, adjustments and margins kept as other inputs).
     output
         ``"published"`` (last column) or ``"rows"``.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -132,11 +137,12 @@ def read(
     if name in workbooks(source):
         sheet, grid = read_grid(source, name)
         found = int(sheet) if re.fullmatch(r"(19|20)\d\d", sheet.strip()) else None
-        blocks = sheet_blocks(source, name, grid, LAYOUT)
+        parts = sheet_parts(source, name, grid, LAYOUT)
     else:
         frame = _frame(source, name)
         found = _frame_year(source, name, frame)
-        blocks = _frame_blocks(source, name, frame)
+        parts = _frame_parts(source, name, frame)
+    blocks = blocks_of(source, name, parts, LAYOUT)
     checked_year(source, name, found, year or year_in_name(name), "its content")
     year = checked_year(source, name, found if found is not None else year_in_name(name), year, "its content")
     provenance = Provenance(
@@ -149,7 +155,7 @@ def read(
         url="https://doi.org/10.34894/PJ2M1C",
         rounding=PUBLISHED_ROUNDING,
     )
-    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
 
 
 def _frame(source: Source, name: str) -> pd.DataFrame:
@@ -204,42 +210,28 @@ def _frame_year(source: Source, name: str, frame: pd.DataFrame) -> int | None:
         return int(years[0])
 
 
-def _frame_blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
-    flows = {c: (m.group(1), int(m.group(2))) for c in frame.columns if (m := _FLOW.match(str(c)))}
+def _frame_parts(source: Source, name: str, frame: pd.DataFrame) -> Found:
+    flows = {c: (m.group(1), m.group(2)) for c in frame.columns if (m := _FLOW.match(str(c)))}
     final = [c for c, (_, k) in flows.items() if f"c{k}" in LAYOUT.final]
-    industries = [c for c, (_, k) in flows.items() if k < _FIRST_FINAL]
+    industries = [c for c, (_, k) in flows.items() if int(k) < _FIRST_FINAL]
     owners = [str(c).strip() for c in frame["Country"]]
     with parsing(source, name, "a table with row numbers"):
-        row_numbers = [int(k) for k in frame["RNr"]]
+        row_numbers = [str(int(k)) for k in frame["RNr"]]
     inside = [i for i, c in enumerate(owners) if c != "TOT"]
-    at = {(owners[i], row_numbers[i]): i for i in inside}
-    odd = set(at) ^ {flows[c] for c in industries}
-    if odd or len(at) != len(inside) or not inside or not final:
-        raise ReaderError(
-            explain(
-                f"{name}: row and column labels differ",
-                got=listing(f"{c}{k}" for c, k in sorted(odd)) or f"{len(inside)} rows, {len(industries)} columns",
-                expected="the same country and sector numbers on both sides, and final demand",
-                do="part of the table is missing or its labels are damaged; get it again",
-            ),
-            path=source.path,
-        )
-    rows = [at[flows[c]] for c in industries]
+    keys = [(owners[i], row_numbers[i]) for i in inside]
+    rows = [inside[i] for i in matched(source, name, keys, [flows[c] for c in industries], final, LAYOUT)]
     values = _numbers(source, name, frame, [*industries, *final, *(["TOT"] if "TOT" in frame.columns else [])])
     n, k = len(industries), len(final)
-    below = {f"r{row_numbers[i]}": values[i, : n + k] for i, c in enumerate(owners) if c == "TOT"}
-    others, va = bottom_rows(source, name, LAYOUT, below, n)
-    z = values[np.ix_(rows, range(n))]
-    check_intermediate(source, name, z, below.get(LAYOUT.intermediate), n)
     codes = frame["IndustryCode"].tolist()
-    return Blocks(
-        labels=[(country(flows[c][0]), str(codes[r]).strip()) for c, r in zip(industries, rows, strict=True)],
-        intermediate=z,
-        final_labels=[(country(flows[c][0]), LAYOUT.final[f"c{flows[c][1]}"]) for c in final],
+    return Found(
+        labels=[(flows[c][0], str(codes[r]).strip()) for c, r in zip(industries, rows, strict=True)],
+        final_labels=[(flows[c][0], f"c{flows[c][1]}") for c in final],
+        flows=values[np.ix_(rows, range(n))],
         final=values[np.ix_(rows, range(n, n + k))],
-        value_added=va,
-        output=values[rows, n + k] if values.shape[1] > n + k else below.get(LAYOUT.output, np.zeros(0))[:n],
-        others=others,
+        output=values[rows, n + k] if values.shape[1] > n + k else None,
+        below={f"r{row_numbers[i]}": values[i, : n + k] for i, c in enumerate(owners) if c == "TOT"},
+        rows_at=[f"row {i + 1}" for i in rows],
+        columns_at=[f"column {c}" for c in industries],
     )
 
 
