@@ -74,3 +74,33 @@ def rewritten(source: Path, target: Path, change: Callable[[bytes], bytes]) -> P
             content = old.read(name)
             new.writestr(name, change(content) if name == "xl/worksheets/sheet1.bin" else content)
     return target
+
+
+BEGIN_DATA, END_DATA, DIMENSIONS = 145, 146, 148
+
+
+def sheet_of(content: bytes, rows: list[list[object]]) -> bytes:
+    """Replace all cells of a sheet; text and numbers, what else there is as text."""
+    parts = list(records(content))
+    kinds = [kind for kind, _, _ in parts]
+    first, last = kinds.index(BEGIN_DATA), len(kinds) - 1 - kinds[::-1].index(END_DATA)
+    while kinds[first + 1] != ROW:
+        first += 1
+    out = []
+    for kind, head, payload in parts[: first + 1]:
+        size = struct.pack("<IIII", 0, len(rows) - 1, 0, max(map(len, rows)) - 1)
+        out.append(head + (size if kind == DIMENSIONS else payload))
+    for i, row in enumerate(rows):
+        out.append(record(ROW, struct.pack("<I", i) + bytes.fromhex("000000002c01000000010000000000000019000000")[:21]))
+        for k, cell in enumerate(row):
+            place = struct.pack("<II", k, 0)
+            if isinstance(cell, (int, float)):
+                out.append(number_cell(float(cell))(place))
+            elif cell not in (None, ""):
+                out.append(text_cell(str(cell))(place) if len(str(cell)) < 50 else long_text_cell(str(cell), place))
+    return b"".join([*out, *(head + payload for _, head, payload in parts[last:])])
+
+
+def long_text_cell(text: str, place: bytes) -> bytes:
+    payload = place + struct.pack("<I", len(text)) + text.encode("utf-16-le")
+    return bytes([TEXT, len(payload) % 128 + 128, len(payload) // 128]) + payload

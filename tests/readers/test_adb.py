@@ -77,7 +77,7 @@ def cell(row: int, column: int, value: object) -> Callable[[list[list[Any]]], ob
         (cell(5, 4, "USA"), "labels .* do not match|duplicate"),
         (cell(7, 3, None), "a row without a code"),
         (lambda rows: rows[9].__setitem__(slice(2, 4), [None, None]), "numbers without labels"),
-        (cell(6, 10, "F9"), "columns of unknown codes|no table"),
+        (cell(6, 10, "F9"), r"columns without a row: AUS_F9(.|\n)*final demand F1|no table"),
         (cell(4, 11, "Gross fixed capital formation"), "F2 is not what it should be"),
         (lambda rows: [row.insert(4, None) for row in rows[7:]], "do not add up to output"),
         (lambda rows: [rows[i].__setitem__(0, "Multiregional Input-Output Table 2019") for i in (0,)], ""),

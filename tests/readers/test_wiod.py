@@ -193,7 +193,7 @@ LONG_CASES = {
     "no year": (lambda t: t.replace("2000,AUS", ",AUS", 1), r"line 2: not a line(.|\n)*got: '' in column 'year'"),
     "no label": (lambda t: t.replace("2000,AUS", "2000,", 1), r"line 2: not a line(.|\n)*got: no row_country"),
     "short": (lambda t: t.replace(",21\n", "\n", 1), r"line 2: not a line(.|\n)*got: 6 cells instead of 7"),
-    "empty": (lambda t: t.replace(",21\n", ",\n", 1), "a flow is not a number"),
+    "empty": (lambda t: t.replace(",21\n", ",\n", 1), r"line 2: not a line(.|\n)*got: '' in column 'value'"),
     "half": (lambda t: "\n".join(t.split("\n")[:30]) + "\n", "row and column labels differ"),
 }
 

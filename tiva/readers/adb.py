@@ -25,6 +25,7 @@ from tiva.readers.grids import (
     pick,
     positions,
     refuse,
+    same_labels,
     years_in,
 )
 from tiva.readers.registry import Reader
@@ -252,14 +253,19 @@ def _table(
     value_added: ValueAddedChoice,
     gaps: Gaps,
 ) -> IcioTable:
+    uses = [pair for pair in block.columns if pair[1] not in FINAL_DEMAND]
+    same_labels(
+        source,
+        block.row_pairs,
+        uses,
+        member=member,
+        place=lambda i: f"row {block.row_at[i] + 1}",
+        final=tuple(FINAL_DEMAND),
+    )
     axis = country_major(source, block.row_pairs, what="rows", member=member)
     own = set(axis.sectors)
     users = [k for k, pair in enumerate(block.columns) if pair[1] in own]
     finals = [k for k, pair in enumerate(block.columns) if pair[1] in FINAL_DEMAND]
-    unknown = sorted({pair[1] for pair in block.columns} - own - set(FINAL_DEMAND))
-    if unknown:
-        expected = f"the {len(own)} sectors of the rows, {', '.join(FINAL_DEMAND)} and ToT"
-        refuse(source, "columns of unknown codes", member=member, got=listing(map(repr, unknown)), expected=expected)
     categories = tuple(dict.fromkeys(block.columns[k][1] for k in finals))
     wanted = [(a, c) for a in axis.areas for c in categories]
     places = np.array(block.column_at)

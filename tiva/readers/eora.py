@@ -281,6 +281,7 @@ def _totals(pairs: list[Pair], order: IntArray, z: FloatArray, y: FloatArray, ad
         below=added,
         rounding=PUBLISHED_ROUNDING,
         balanced=False,
+        joined=False,
     )
 
 

@@ -29,6 +29,7 @@ from tiva.readers.grids import (
     read_grid,
     read_header,
     refuse,
+    same_labels,
     years_in,
 )
 from tiva.readers.registry import Reader
@@ -150,6 +151,8 @@ class _System:
         notes: list[str] = []
         part = "Z.txt" if "Z.txt" in self.names else "A.txt"
         columns, rows, flows = self._matrix(part)
+        first = self._first(part)
+        same_labels(self.source, rows, columns, member=self.names[part], place=lambda i: f"line {first + i}")
         axis = country_major(self.source, rows, what="rows", member=self.names[part])
         at = positions(self.source, axis.pairs, columns, what="columns against rows", member=self.names[part])
         flows = flows if _same(axis.order) and _same(at) else flows[np.ix_(axis.order, at)]
@@ -164,13 +167,14 @@ class _System:
         unit = self._unit(axis, notes)
         factors = self._factors(axis, categories, notes, needed=value_added == "published")
         totals = Totals(
-            places=self._places(part, axis),
+            places=Places([" ".join(p) for p in axis.pairs], [f"line {first + i}" for i in axis.order.tolist()]),
             intermediate=flows,
             final=demand,
             output=output,
             below=None if factors is None else sum((o.intermediate for o in factors[1].values()), start=factors[0]),
             rounding=PUBLISHED_ROUNDING,
             balanced=False,
+            joined=False,
         )
         notes.extend(check_totals(self.source, self.names[part], totals, gaps))
         published: FloatArray | None = None
@@ -204,10 +208,9 @@ class _System:
             ),
         )
 
-    def _places(self, part: str, axis: Axis) -> Places:
-        """Return the lines of the rows of a matrix."""
-        first = _header_lines(read_header(self.source, self.names[part], separator="\t", lines=3), 2) + 1
-        return Places([" ".join(pair) for pair in axis.pairs], [f"line {first + i}" for i in axis.order.tolist()])
+    def _first(self, part: str) -> int:
+        """Return the line of the first row of a matrix."""
+        return _header_lines(read_header(self.source, self.names[part], separator="\t", lines=3), 2) + 1
 
     def _matrix(self, part: str) -> tuple[list[Pair], list[Pair], FloatArray]:
         return _labelled(self.source, self.names[part], 2)

@@ -26,6 +26,7 @@ from tiva.readers.grids import (
     read_header,
     read_long,
     refuse,
+    same_labels,
     years_in,
 )
 from tiva.readers.registry import Reader
@@ -125,20 +126,22 @@ def _recognise(source: Source) -> bool:
     return any(_form(source, name) for name in members(source, ".csv"))
 
 
-def _split(source: Source, member: str, label: str, place: str) -> Pair:
+def _split(source: Source, member: str, label: str, place: str, line: int) -> Pair:
     area, mark, code = label.partition("_")
     if area == "WRL" and code.startswith("REST_"):
         area, code = "WRL_REST", code.removeprefix("REST_")
     if not mark or not area or not code:
-        refuse(source, f"{place}: a label that is not AREA_CODE", member=member, got=repr(label), expected="AT_A01")
+        what = f"{place}: a label that is not AREA_CODE"
+        refuse(source, what, member=member, line=line, got=repr(label), expected="AT_A01")
     return area, code
 
 
 def _matrix(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArray, list[str]]:
     header = read_header(source, member, separator=",", lines=1)[0]
     grid = read_grid(source, member, separator=",", header_lines=1, label_columns=1, width=len(header) - 1)
-    columns = [_split(source, member, x, f"header, column {j}") for j, x in enumerate(header[1:], start=2)]
-    rows = [_split(source, member, x[0], f"line {i}") for i, x in enumerate(grid.labels, start=grid.first_line)]
+    columns = [_split(source, member, x, f"column {j}", 1) for j, x in enumerate(header[1:], start=2)]
+    rows = [_split(source, member, x[0], "column 1", i) for i, x in enumerate(grid.labels, start=grid.first_line)]
+    _check_labels(source, member, rows, columns, [f"line {i + grid.first_line}" for i in range(len(rows))])
     return rows, columns, grid.values, []
 
 
@@ -150,6 +153,10 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     row_codes, row_labels = _by_appearance(frame[header[0]])
     column_codes, column_labels = _by_appearance(frame[header[1]])
     values = frame[header[-1]].to_numpy(dtype=np.float64)
+    rows = [_split(source, member, x, "column 1", i) for x, i in _first_lines(row_codes, row_labels)]
+    columns = [_split(source, member, x, "column 2", i) for x, i in _first_lines(column_codes, column_labels)]
+    lines = [i for _, i in _first_lines(row_codes, row_labels)]
+    _check_labels(source, member, rows, columns, [f"line {i}" for i in lines])
     cell = row_codes * len(column_labels) + column_codes
     total = len(row_labels) * len(column_labels)
     if total > 4 * cell.size + 1000 and (values == 0).any():
@@ -174,8 +181,6 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     grid = np.zeros(total)
     grid[cell] = values
     notes = [f"{absent:,} of {total:,} cells are not in the file, which has no zeros, and are zero"] if absent else []
-    rows = [_split(source, member, x, "column 1") for x in row_labels]
-    columns = [_split(source, member, x, "column 2") for x in column_labels]
     return rows, columns, grid.reshape(len(rows), len(columns)), notes
 
 
@@ -185,6 +190,20 @@ def _by_appearance(column: pd.Series[str]) -> tuple[IntArray, list[str]]:
     codes, uniques = pd.factorize(column.cat.codes.to_numpy())
     labels = [str(x).strip() for x in column.cat.categories[uniques]]
     return codes.astype(np.int64), labels
+
+
+def _first_lines(codes: IntArray, labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Return each label with the line in which it stands first."""
+    return list(zip(labels, (np.unique(codes, return_index=True)[1] + 2).tolist(), strict=True))
+
+
+def _check_labels(source: Source, member: str, rows: list[Pair], columns: list[Pair], places: list[str]) -> None:
+    """Refuse rows that have no column of the same name, and the reverse."""
+    body = [(pair, place) for pair, place in zip(rows, places, strict=True) if pair[0] != ACCOUNTS]
+    uses = [pair for pair in columns if pair[1] not in FINAL_DEMAND]
+    same_labels(
+        source, [pair for pair, _ in body], uses, member=member, place=lambda i: body[i][1], final=tuple(FINAL_DEMAND)
+    )
 
 
 def _second(cell: IntArray, value: int) -> int:
@@ -203,19 +222,11 @@ def _table(
     gaps: Gaps,
 ) -> IcioTable:
     body = [(i, pair) for i, pair in enumerate(rows) if pair[0] != ACCOUNTS]
+    first = 2 if _form(source, member) == "matrix" else None
     axis = country_major(source, [pair for _, pair in body], what="rows", member=member)
     own = set(axis.sectors)
     users = [(j, pair) for j, pair in enumerate(columns) if pair[1] in own]
     finals = [(j, pair) for j, pair in enumerate(columns) if pair[1] in FINAL_DEMAND]
-    unknown = sorted({pair[1] for pair in columns} - own - set(FINAL_DEMAND))
-    if unknown:
-        refuse(
-            source,
-            "columns that are neither sectors nor final demand",
-            member=member,
-            got=", ".join(unknown[:5]),
-            expected=f"the sectors of the rows, and {', '.join(FINAL_DEMAND)}",
-        )
     user_place = positions(source, axis.pairs, [p for _, p in users], what="columns against rows", member=member)
     categories = tuple(dict.fromkeys(p[1] for _, p in finals))
     wanted = [(a, c) for a in axis.areas for c in categories]
@@ -235,7 +246,6 @@ def _table(
     if absent:
         notes.append(f"rows {', '.join(absent)} are not in the file; it may be cut off or edited")
     published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
-    first = 2 if _form(source, member) == "matrix" else None
     totals = Totals(
         places=Places(
             [f"{area}_{sector}" for area, sector in axis.pairs],

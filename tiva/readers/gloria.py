@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def read_gloria(
         "industry by industry by fixed product sales structure",
     ]
     z, y = _flows(source, parts, names, grouping, notes)
-    added = _added(source, parts["V"], names, grouping, notes) if value_added == "published" else None
+    added = _added(source, parts["V"], names, grouping) if value_added == "published" else None
     return _table(source, parts, names, grouping, (z, y, added), unit, year, notes)
 
 
@@ -230,9 +230,7 @@ def _flows(
         use = cells[1, :, :, 0, :].reshape(n, regions * n)
         outside = np.count_nonzero(block) - np.count_nonzero(make) - np.count_nonzero(use)
         if outside or final[:n].any():
-            got = f"{outside + np.count_nonzero(final[:n])} entries of {names.regions[r]} elsewhere"
-            expected = "industries supply products of their region, products are used by industries and final demand"
-            refuse(source, "not a supply and use layout", member=parts["T"], got=got, expected=expected)
+            _refuse_elsewhere(source, parts, names, r, cells, final)
         supply = make.sum(axis=0)
         share = np.divide(make, supply, out=np.eye(n), where=supply != 0)
         unmade += float(np.abs(use[supply == 0]).sum() + np.abs(final[n:][supply == 0]).sum())
@@ -246,16 +244,46 @@ def _flows(
     return z, y
 
 
-def _added(source: Source, member: str, names: _Names, grouping: Grouping, notes: list[str]) -> FloatArray:
+def _refuse_elsewhere(
+    source: Source, parts: dict[str, str], names: _Names, region: int, cells: FloatArray, final: FloatArray
+) -> NoReturn:
+    """Refuse entries outside the blocks of supply and use, by the line of the first."""
+    n = len(names.sectors)
+    rest = cells.copy()
+    rest[0, :, region, 1, :] = 0.0
+    rest[1, :, :, 0, :] = 0.0
+    stray = np.flatnonzero(rest.reshape(2 * n, -1).any(axis=1))
+    part = "T" if len(stray) else "Y"
+    row = int(stray[0]) if len(stray) else int(np.flatnonzero(final[:n].any(axis=1))[0])
+    refuse(
+        source,
+        "not a supply and use layout",
+        member=parts[part],
+        line=region * 2 * n + row + 1,
+        got=f"{np.count_nonzero(rest) + np.count_nonzero(final[:n])} entries of {names.regions[region]} elsewhere",
+        expected="industries supply products of their region, products are used by industries and final demand",
+        do="compare the file with its publisher's: cells of this line may be shifted",
+    )
+
+
+def _added(source: Source, member: str, names: _Names, grouping: Grouping) -> FloatArray:
     n, regions, k = len(names.sectors), len(names.regions), len(names.value_added)
     grid = read_grid(source, member, separator=",", header_lines=0, label_columns=0, width=regions * 2 * n)
     if len(grid.values) != regions * k:
         got, expected = f"{len(grid.values)} rows", f"{regions} regions x {k} rows"
         refuse(source, "a shape that does not fit the labels", member=member, got=got, expected=expected)
     total = grid.values.sum(axis=0).reshape(regions, 2, n)
-    on_products = float(total[:, 1].sum())
-    if on_products:
-        notes.append(f"V has {on_products:g} in product columns, which is not value added of industries")
+    stray = np.flatnonzero(grid.values.reshape(-1, regions, 2, n)[:, :, 1].any(axis=(1, 2)))
+    if len(stray):
+        refuse(
+            source,
+            "value added in product columns",
+            member=member,
+            line=int(stray[0]) + 1,
+            got=f"{len(stray)} lines with entries there",
+            expected="value added of industries only",
+            do="compare the file with its publisher's: cells of these lines may be shifted",
+        )
     added: FloatArray = grouping.matrix() @ total[:, 0].reshape(-1)
     return added
 

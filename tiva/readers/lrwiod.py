@@ -87,7 +87,7 @@ def read(
     Returns
     -------
     IcioTable
-        In million USD; pairs that the file does not list are zero, and counted in the notes.
+        In million USD; pairs that a file without zeros does not list are zero, and counted in the notes.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def _bad_line(source: Source, name: str) -> tuple[int, str] | None:
                 return lines.line_num, f"no {empty}"
             for name_, kind in (("year", int), ("value", float)):
                 try:
-                    kind(cells[name_] if name_ == "year" else cells[name_] or "0")
+                    kind(cells[name_])
                 except ValueError:
                     return lines.line_num, f"{cells[name_]!r} in column {name_!r}"
     return None
@@ -198,6 +198,16 @@ def _parts(source: Source, name: str, frame: pd.DataFrame) -> Found:
     matched(source, name, rows, [e for e in ends if e[1] not in LAYOUT.final], final, LAYOUT)
     n = len(rows)
     values, missing = _pivot(source, name, flows, rows, [*rows, *final])
+    if missing and (flows["value"] == 0).any():
+        raise ReaderError(
+            explain(
+                f"{name}: {missing} flows are absent although zeros are written out",
+                got=f"{len(flows):,} lines",
+                expected=f"{values.size:,}, one for each flow",
+                do="get the file again: it is cut off or filtered",
+            ),
+            path=source.path,
+        )
     totals = frame[(frame["col_country"] == TOTAL) & (frame["col_isic3"] == LAYOUT.output)]
     totals = totals[totals["row_country"] != TOTAL]
     return Found(

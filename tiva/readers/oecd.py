@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from tiva.errors import ReaderError, UnknownLabelError, explain, listing
-from tiva.kernels.arrays import FloatArray
+from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.readers._assemble import Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, year_in_name
 from tiva.readers._text import TextMatrix, header, read_matrix, require_no_empty, split_label
@@ -375,28 +375,39 @@ def _with_discrepancy(
     return np.hstack([f, disc[:, None] * own]), [*final_labels, *((a, DISCREPANCY) for a in absorbers)]
 
 
-def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:
-    countries = {c for c in blocks.split.values() if any(a == c for a, _ in blocks.labels)}
-    if not countries or parents == "keep":
-        return blocks
-    inside = np.array([a in countries for a, _ in blocks.labels])
+def _refuse_full(source: Source, blocks: Blocks, inside: BoolArray, countries: set[str]) -> None:
+    """Refuse countries that have parts of their own and are not empty themselves."""
     sizes = {
         "rows": np.abs(blocks.intermediate[inside]).sum() + np.abs(blocks.final[inside]).sum(),
         "columns": np.abs(blocks.intermediate[:, inside]).sum(),
         "output": 0.0 if blocks.output is None else np.abs(blocks.output[inside]).sum(),
         "value added": 0.0 if blocks.value_added is None else np.abs(blocks.value_added[inside]).sum(),
     }
-    full = {k: float(s) for k, s in sizes.items() if s}
-    if full:
-        raise ReaderError(
-            explain(
-                f"{source.name}: {listing(sorted(countries))} have parts of their own, but are not empty",
-                got=listing(f"{k} sum to {s:.6g}" for k, s in full.items()),
-                expected="zeros, with all flows in the parts (CN1, CN2, MX1, MX2)",
-                do="take them as one more part each with parents='keep', if that is what the file means",
-            ),
-            path=source.path,
-        )
+    full = [f"{k} sum to {s:.6g}" for k, s in sizes.items() if s]
+    if not full:
+        return
+    stray = np.argwhere((blocks.intermediate != 0) & (inside[:, None] | inside[None, :]))
+    for i, j in stray[:1].tolist():
+        row, column = ("_".join(blocks.labels[k]) for k in (i, j))
+        full.append(f"first cell that is not zero: {row} ({blocks.rows_at[i]}), {column} ({blocks.columns_at[j]})")
+    raise ReaderError(
+        explain(
+            f"{source.name}: {listing(sorted(countries))} have parts of their own, but are not empty",
+            got=listing(full),
+            expected="zeros, with all flows in the parts (CN1, CN2, MX1, MX2)",
+            do="cells may be shifted: compare the file with its publisher's; or take them as one more part each with "
+            "parents='keep', if that is what the file means",
+        ),
+        path=source.path,
+    )
+
+
+def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:
+    countries = {c for c in blocks.split.values() if any(a == c for a, _ in blocks.labels)}
+    if not countries or parents == "keep":
+        return blocks
+    inside = np.array([a in countries for a, _ in blocks.labels])
+    _refuse_full(source, blocks, inside, countries)
     left = np.flatnonzero(~inside).tolist()
     note = f"empty rows and columns of {', '.join(sorted(countries))} left out; their flows are in the parts"
 

@@ -10,9 +10,10 @@ from typing import Literal
 import numpy as np
 
 from tiva.errors import BalanceWarning, ReaderError, UnknownLabelError, explain, listing
-from tiva.kernels.arrays import FloatArray
+from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.readers.source import Source
 
+Side = Literal["rows", "columns", "both"]
 Gaps = Literal["refuse", "keep"]
 """Refuse rows and columns that are far from their totals, or keep them as they are and warn."""
 
@@ -31,6 +32,9 @@ zeroed by the publisher make small country-sectors miss their totals by any shar
 EXPLAINED = 0.1
 """Norm of the column gaps that shifted rows leave, relative to that found: rounding leaves about 1e-4, and no set of
 other rows explains gaps of another cause."""
+
+DISTINCT = 3
+"""Tolerances by which a sum must miss its own total before that of another is looked for."""
 
 MAX_SHIFTED = 8
 """Shifted rows looked for one by one; more of them show in the gaps themselves."""
@@ -56,10 +60,11 @@ class Places:
     rows: Sequence[str] = ()
     columns: Sequence[str] = ()
 
-    def name(self, position: int, side: Literal["rows", "columns"]) -> str:
-        """Return label and place of one row or column."""
-        places = self.rows if side == "rows" else self.columns
-        return f"{self.labels[position]} ({places[position]})" if len(places) else str(self.labels[position])
+    def name(self, position: int, side: Side) -> str:
+        """Return label and place of one row, column, or both."""
+        sides = {"rows": (self.rows,), "columns": (self.columns,), "both": (self.rows, self.columns)}[side]
+        places = [places[position] for places in sides if len(places)]
+        return f"{self.labels[position]} ({', '.join(places)})" if places else str(self.labels[position])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,8 @@ class Totals:
         Amount by which each sum may be off as its cells were cut, 0 where they were not.
     balanced
         Whether columns balance at the publisher. Where not, only what a shifted row explains is refused.
+    joined
+        Whether final demand follows intermediate use on the same line.
     """
 
     places: Places
@@ -96,7 +103,8 @@ class Totals:
     output_row: FloatArray | None = None
     rounding: tuple[float, float] = PUBLISHED_ROUNDING
     slack: float = 0.0
-    balanced: bool = field(default=True)
+    balanced: bool = True
+    joined: bool = True
 
 
 def check_gaps_option(gaps: str) -> None:
@@ -140,7 +148,7 @@ def check_totals(source: Source, member: str, totals: Totals, gaps: Gaps) -> tup
     if totals.output is not None:
         check.compare("rows do not add up to output", rows, output, "rows")
         if totals.output_row is not None:
-            check.compare("output below the columns is not that of the rows", totals.output_row, output, "columns")
+            check.compare("output below the columns is not that of the rows", totals.output_row, output, "both")
     total, below = totals.intermediate_total, totals.below
     if total is not None:
         check.shifted_rows(columns - total, output)
@@ -176,36 +184,39 @@ class _Check:
             )
         return tuple(self.kept)
 
-    def compare(self, what: str, sums: FloatArray, stated: FloatArray, side: Literal["rows", "columns"]) -> None:
-        """Refuse or keep rows or columns whose sum is far from what is stated."""
+    def compare(self, what: str, sums: FloatArray, stated: FloatArray, side: Side) -> None:
+        """Refuse or keep rows or columns whose sum is far from what is stated, or is that of another."""
         with np.errstate(invalid="ignore", over="ignore"):
             gap = np.maximum(np.abs(sums - stated) - self.totals.slack, 0.0)
             size = np.maximum(np.abs(stated), np.abs(sums))
         known = np.isfinite(gap) & (size > 0)  # cells that are no numbers are named by the table itself
-        median = float(np.median(gap[known] / size[known])) if known.any() else 0.0
         amount, share = self.totals.rounding
+        median = float(np.median(gap[known] / size[known])) if known.any() else 0.0
         far = known & (gap > amount + max(share, MAX_GAP) * size + SMALL * self.scale)
-        wide = median > MAX_MEDIAN_GAP
-        if not wide and not far.any():
-            return
-        order = np.argsort(np.where(far, -gap, 0.0), kind="stable")[: int(far.sum())]
-        places = [
-            f"{self.totals.places.name(int(i), side)}: {sums[i]:.6g} against {stated[i]:.6g}" for i in order.tolist()
-        ]
-        got = f"a median gap of {median:.2g}; {listing(places)}" if wide else listing(places)
-        expected = (
-            f"a median gap of at most {MAX_MEDIAN_GAP:g} (rounding)" if wide else f"gaps of at most {MAX_GAP:.0%}"
-        )
-        self.refuse(what, got, expected, final=wide)
+        order = np.argsort(np.where(far, -gap, 0.0), kind="stable")[: int(far.sum())].tolist()
+        places = listing(f"{self.totals.places.name(i, side)}: {sums[i]:.6g} against {stated[i]:.6g}" for i in order)
+        if median > MAX_MEDIAN_GAP:
+            got = f"a median gap of {median:.2g}" + (f"; {places}" if places else "")
+            self.refuse(what, got, f"a median gap of at most {MAX_MEDIAN_GAP:g} (rounding)", final=True)
+        pairs = _exchanged(sums, stated, amount + share * size + self.totals.slack, known)
+        if pairs:
+            names = [f"{self.totals.places.name(i, side)} and {self.totals.places.name(j, side)}" for i, j in pairs]
+            expected = "labels in the order of the numbers"
+            what = f"{'rows or columns' if side == 'both' else side} that have each other's totals"
+            self.refuse(what, listing(names), expected, final=False)
+        elif places:
+            self.refuse(what, places, f"gaps of at most {MAX_GAP:.0%}", final=False)
 
     def shifted_rows(self, gap: FloatArray, output: FloatArray) -> None:
         """Refuse or keep rows whose cells moved by one: they explain the gaps of all columns at once."""
         amount, share = self.totals.rounding
-        if not np.isfinite(gap).all() or not (np.abs(gap) > amount + share * np.abs(output) + self.totals.slack).any():
+        seen = np.abs(gap) > amount + share * np.abs(output) + self.totals.slack
+        if not np.isfinite(gap).all() or not seen.any():
             return
-        z, first = self.totals.intermediate, self.totals.final[:, 0]
+        own = self.totals.output is None
+        after = self.totals.final[:, 0] if self.totals.joined else None
         for right in (True, False):
-            found = _explaining(z, first, gap, right)
+            found = _explaining(self.totals.intermediate, after, gap, int(np.argmax(seen)), right=right, own=own)
             if found:
                 side = "right" if right else "left"
                 got = listing(self.totals.places.name(i, "rows") for i in found)
@@ -226,47 +237,138 @@ class _Check:
         )
 
 
-def _explaining(z: FloatArray, first: FloatArray, gap: FloatArray, right: bool) -> list[int]:
-    """Return the rows whose cells, moved back by one, close the gaps of the columns; empty where none do.
+def _exchanged(sums: FloatArray, stated: FloatArray, tolerance: FloatArray, known: BoolArray) -> list[tuple[int, int]]:
+    """Return pairs of which each has the sum that is stated for the other."""
+    at = np.flatnonzero(known & (np.abs(sums - stated) > DISTINCT * tolerance))
+    if len(at) < 2:
+        return []
+    by_stated = at[np.argsort(stated[at], kind="stable")]
+    near = np.searchsorted(stated[by_stated], sums[at])
+    partner: dict[int, int] = {}
+    for i, k in zip(at.tolist(), near.tolist(), strict=True):
+        for j in by_stated[max(k - 1, 0) : k + 1].tolist():
+            if j != i and abs(sums[i] - stated[j]) <= tolerance[j]:
+                partner[i] = j
+    return [(i, j) for i, j in partner.items() if i < j and partner.get(j) == i]
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    """What each row would add to the gaps of the columns if its cells had moved by one.
 
     A row read one cell to the right has z[j + 1] where z[j] belongs, so that it adds z[j] - z[j + 1] to the gap of
-    column j. The rows are found one by one (matching pursuit) from inner products, without an array of their size.
+    column j; to the left, z[j] - z[j - 1]. Columns where the cell that belongs there is not known (the last one, where
+    final demand is in another file; the first) have no weight. No array of the size of the table is made.
+
+    Attributes
+    ----------
+    z
+        Shape (n, m): cells from the first column with a gap on.
+    after
+        Shape (n,): the cell after the last, or ``None``.
+    right
+        Whether to the right.
     """
-    size = float(np.linalg.norm(gap if right else gap[1:]))
-    if size == 0.0:
+
+    z: FloatArray
+    after: FloatArray | None
+    right: bool
+
+    def weights(self) -> FloatArray:
+        """Shape (m,): 0 where what belongs there is not known."""
+        weight = np.ones(self.z.shape[1])
+        if not self.right:
+            weight[0] = 0.0
+        elif self.after is None:
+            weight[-1] = 0.0
+        return weight
+
+    def row(self, i: int) -> FloatArray:
+        """Shape (m,): what row i adds."""
+        moved = self.z[i].copy()
+        if self.right:
+            moved[:-1] -= self.z[i, 1:]
+            moved[-1] -= 0.0 if self.after is None else self.after[i]
+        else:
+            moved[1:] -= self.z[i, :-1]
+        return self._weighted(moved)
+
+    def _weighted(self, values: FloatArray) -> FloatArray:
+        weighted: FloatArray = values * self.weights()
+        return weighted
+
+    def inner(self, gap: FloatArray) -> FloatArray:
+        """Shape (n,): inner product of what each row adds with a gap."""
+        gap = gap * self.weights()
+        product: FloatArray = self.z @ gap
+        if self.right:
+            product -= self.z[:, 1:] @ gap[:-1]
+            return product if self.after is None else product - self.after * gap[-1]
+        return product - self.z[:, :-1] @ gap[1:]
+
+    def all_rows(self) -> FloatArray:
+        """Shape (m,): what all rows add together."""
+        total = self.z.sum(axis=0)
+        moved = total.copy()
+        if self.right:
+            moved[:-1] -= total[1:]
+            moved[-1] -= 0.0 if self.after is None else self.after.sum()
+        else:
+            moved[1:] -= total[:-1]
+        return self._weighted(moved)
+
+    def diagonal(self) -> FloatArray:
+        """Shape (m,): what the row of each column adds to it."""
+        own = self.z[len(self.z) - self.z.shape[1] :]
+        at = np.arange(len(own))
+        beside = np.zeros(len(own))
+        if self.right:
+            beside[:-1] = own[at[:-1], at[1:]]
+            beside[-1] = 0.0 if self.after is None else self.after[-1]
+        else:
+            beside[1:] = own[at[1:], at[:-1]]
+        return self._weighted(own[at, at] - beside)
+
+    def squares(self) -> FloatArray:
+        """Shape (n,): squared norm of what each row adds."""
+        z = self.z
+        total = np.einsum("ij,ij->i", z, z)
+        squares: FloatArray = 2 * (total - np.einsum("ij,ij->i", z[:, :-1], z[:, 1:])) - z[:, 0] ** 2 - z[:, -1] ** 2
+        if self.right and self.after is not None:
+            squares += (z[:, -1] - self.after) ** 2
+        return squares
+
+
+def _explaining(
+    z: FloatArray, after: FloatArray | None, gap: FloatArray, start: int, *, right: bool, own: bool
+) -> list[int]:
+    """Return the rows whose cells, moved back by one, close the gaps of the columns; empty where none do.
+
+    They are found one by one (matching pursuit). ``start`` is the first column with a gap: cells before it may have
+    stayed. With ``own``, output is the row sum, so that the gap in a shifted row's own column is not known.
+    """
+    moved = _Moved(z[:, start:], after, right)
+    left = gap[start:] * moved.weights()
+    enough = EXPLAINED * float(np.linalg.norm(left))
+    if enough == 0.0 or len(left) < 2:
         return []
-    square = np.einsum("ij,ij->i", z, z)
-    neighbours = np.einsum("ij,ij->i", z[:, :-1], z[:, 1:])
-    if right:
-        norms = 2 * square - z[:, 0] ** 2 + first**2 - 2 * (neighbours + z[:, -1] * first)
-    else:
-        norms = 2 * square - z[:, -1] ** 2 - z[:, 0] ** 2 - 2 * neighbours
-    left = gap.copy()
+    if start == 0 and float(np.linalg.norm(left - moved.all_rows())) <= enough:
+        return list(range(len(z)))
+    squares, diagonal = moved.squares(), moved.diagonal()
     found: list[int] = []
     for _ in range(MAX_SHIFTED):
-        if right:
-            inner = z @ left - z[:, 1:] @ left[:-1] - first * left[-1]
-        else:
-            inner = z[:, 1:] @ left[1:] - z[:, :-1] @ left[1:]
-        gain = np.where(norms > 0, 2 * inner - norms, -np.inf)
+        gain = 2 * moved.inner(left) - squares
+        if own:
+            gain[start:] += (left - diagonal) ** 2
         gain[found] = -np.inf
+        gain[squares <= 0] = -np.inf
         best = int(np.argmax(gain))
         if not gain[best] > 0:
             break
         found.append(best)
-        left = left - _moved(z[best], first[best], right)
-        if float(np.linalg.norm(left if right else left[1:])) <= EXPLAINED * size:
+        left = left - moved.row(best)
+        if own and best >= start:
+            left[best - start] = 0.0
+        if float(np.linalg.norm(left)) <= enough:
             return sorted(found)
     return []
-
-
-def _moved(row: FloatArray, first: float, right: bool) -> FloatArray:
-    """Return what one shifted row adds to the gap of each column."""
-    moved = row.copy()
-    if right:
-        moved[:-1] -= row[1:]
-        moved[-1] -= first
-    else:
-        moved[1:] -= row[:-1]
-        moved[0] = 0.0
-    return moved

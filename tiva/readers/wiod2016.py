@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import MissingExtraError, ReaderError, explain, listing
+from tiva.kernels.arrays import FloatArray
 from tiva.readers._assemble import assemble
 from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
 from tiva.readers._text import header
@@ -235,20 +236,25 @@ def _frame_parts(source: Source, name: str, frame: pd.DataFrame) -> Found:
     )
 
 
-def _numbers(source: Source, name: str, frame: pd.DataFrame, columns: list[Any]) -> Any:
-    with parsing(source, name, "a table of numbers"):
-        values = np.ascontiguousarray(frame[columns].to_numpy(dtype=np.float64, na_value=np.nan))
-    if not np.isfinite(values).all():
-        i, k = (int(x) for x in np.argwhere(~np.isfinite(values))[0])
-        raise ReaderError(
-            explain(
-                f"{name}, row {i + 1}, column {columns[k]!r}: not a finite number",
-                got=str(values[i, k]),
-                do="get the file from its publisher again",
-            ),
-            path=source.path,
-            line=i + 1,
-        )
+def _numbers(source: Source, name: str, frame: pd.DataFrame, columns: list[Any]) -> FloatArray:
+    import pandas as pd
+
+    values = np.empty((len(frame), len(columns)))
+    for k, column in enumerate(columns):
+        cells = frame[column]
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        if not np.isfinite(numbers).all():
+            i = int(np.flatnonzero(~np.isfinite(numbers))[0])
+            raise ReaderError(
+                explain(
+                    f"{name}, row {i + 1}, column {column!r}: not a finite number",
+                    got=repr(cells.iloc[i])[:60],
+                    do="get the file from its publisher again",
+                ),
+                path=source.path,
+                line=i + 1,
+            )
+        values[:, k] = numbers
     return values
 
 
