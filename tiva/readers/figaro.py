@@ -104,7 +104,7 @@ def read_figaro(
     """
     check_choice("value_added", value_added, ("published", "residual"))
     check_gaps_option(gaps)
-    found = [name for name in members(source, ".csv") if _form(source, name)]
+    found = [name for name in members(source) if _form(source, name)]
     member = pick(source, found, year, "FIGARO input-output table")
     if _form(source, member) == "matrix":
         rows, columns, values, notes = _matrix(source, member)
@@ -123,7 +123,7 @@ def _form(source: Source, member: str) -> str:
 
 
 def _recognise(source: Source) -> bool:
-    return any(_form(source, name) for name in members(source, ".csv"))
+    return any(_form(source, name) for name in members(source))
 
 
 def _split(source: Source, member: str, label: str, place: str, line: int) -> Pair:

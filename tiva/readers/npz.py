@@ -16,13 +16,16 @@ from tiva.readers._assemble import Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, parsing
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, CITATION, LICENCE, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.registry import Reader
-from tiva.readers.source import Source
+from tiva.readers.source import Source, check_packed
 from tiva.readers.totals import Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance, SourceFile
 
 KEYS = ("intermediate", "final_demand", "countries", "sectors", "final_demand_categories")
 """Arrays that a table needs; ``output``, ``value_added`` and ``year`` are taken where they are there."""
+
+MAX_ARRAYS_BYTES = 16 << 30
+"""Largest sum of the arrays of an archive: flows of 40,000 country-sectors."""
 
 BOTTOM = {"r99": TAXES, "r61": ADJUSTMENT, "r62": ABROAD, "r63": NON_RESIDENTS, "r65": MARGINS}
 BOTTOM_VALUE_ADDED, BOTTOM_INTERMEDIATE, BOTTOM_OUTPUT = "r64", "r60", "r69"
@@ -46,7 +49,7 @@ def _arrays(source: Source, name: str) -> set[str]:
 
 
 def _year_of(source: Source, name: str) -> int | None:
-    with parsing(source, name, "a NumPy archive"), np.load(io.BytesIO(source.read_bytes(name))) as arrays:
+    with parsing(source, name, "a NumPy archive"), _opened(source, name, source.read_bytes(name)) as arrays:
         return int(arrays["year"]) if "year" in arrays else None
 
 
@@ -128,8 +131,13 @@ def read(
     )  # fmt: skip
 
 
+def _opened(source: Source, name: str, content: bytes) -> Any:
+    check_packed(source, name, content, MAX_ARRAYS_BYTES)
+    return np.load(io.BytesIO(content), allow_pickle=False)
+
+
 def _load(source: Source, name: str, content: bytes) -> dict[str, Any]:
-    with parsing(source, name, "a NumPy archive"), np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    with parsing(source, name, "a NumPy archive"), _opened(source, name, content) as archive:
         arrays = {k: archive[k] for k in archive.files}
     for key, values in arrays.items():
         if values.dtype.kind not in "iufUS":

@@ -17,7 +17,7 @@ from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._cell_errors import restore_errors
 from tiva.readers._members import parsing
-from tiva.readers.source import MAX_RATIO
+from tiva.readers.source import check_packed
 
 if TYPE_CHECKING:
     from tiva.readers.source import Source
@@ -115,7 +115,7 @@ def _workbook(source: Source, name: str) -> tuple[bytes, Any]:
     import python_calamine
 
     content = source.read_bytes(name)
-    _check_parts(source, name, content)
+    check_packed(source, name, content, MAX_CELLS_BYTES)
     return content, python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
 
 
@@ -123,21 +123,6 @@ def _cells(content: bytes, workbook: Any, sheet: str) -> Grid:
     grid: Grid = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
     restore_errors(content, sheet, grid)
     return grid
-
-
-def _check_parts(source: Source, name: str, content: bytes) -> None:
-    with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        infos = archive.infolist()
-    odd = [i for i in infos if i.file_size > MAX_RATIO * max(i.compress_size, 1024)]
-    if odd or sum(i.file_size for i in infos) > MAX_CELLS_BYTES:
-        raise ReaderError(
-            explain(
-                f"{name} unpacks to an implausible size",
-                got=f"{sum(i.file_size for i in infos):,} bytes from {len(content):,}",
-                do="open it in a spreadsheet and save it again if you trust it",
-            ),
-            path=source.path,
-        )
 
 
 def text(cell: object) -> str:

@@ -213,8 +213,8 @@ def _tables(source: Source) -> list[str]:
 
 
 def _is_numeric(source: Source, member: str) -> bool:
-    if re.search(r"-Results_\d{4}", member) or not re.search(r"\.(csv|txt)$", member, re.IGNORECASE):
-        return False
+    if re.search(r"-Results_\d{4}", member):
+        return False  # a matrix of GLORIA
     fields = header_of(source, member).split(",")
     return len(fields) > 1 and all(is_number(field) for field in fields[:-1])
 

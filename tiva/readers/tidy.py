@@ -47,6 +47,9 @@ BLOCKS: tuple[str, ...] = (
 ROUNDING: tuple[Pair, ...] = (("", "amount"), ("", "share"))
 """Rows of the block ``rounding``; see :class:`tiva.table.provenance.Provenance`."""
 
+MAX_ROWS = 50
+"""Most rows for each byte of a parquet file: a real table has fewer than one, one of zeros only 66."""
+
 Absent = Literal["error", "zero"]
 
 
@@ -233,6 +236,10 @@ def _load_parquet(source: Source, member: str) -> pd.DataFrame:
         raise MissingExtraError("pyarrow", "parquet", "reading parquet") from error
     with guarded(source, member):
         content = pa.BufferReader(source.read_bytes(member))
+        rows = parquet.read_metadata(content).num_rows
+        if rows > MAX_ROWS * source.size(member):
+            got, expected = f"{rows:,} rows", f"at most {MAX_ROWS} a byte of the file"
+            refuse(source, "unpacks to an implausible size", member=member, got=got, expected=expected)
         names = parquet.read_schema(content).names
         if not {*LABELS, VALUE} <= set(names):
             refuse(source, "not a tidy table", member=member, got=listing(names), expected=listing((*LABELS, VALUE)))

@@ -5,9 +5,13 @@ Four containers of the same table: xlsb (or xlsx), RData, Stata dta, and the csv
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import re
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -53,6 +57,8 @@ _TITLE = "Intercountry Input-Output Table"
 _COLUMNS = ["IndustryCode", "IndustryDescription", "Country", "RNr", "Year"]
 _FLOW = re.compile(r"v?([A-Z]{3})(\d+)\Z")
 _FIRST_FINAL = 57
+MAX_UNPACKED_BYTES = 2 << 30
+"""Largest workspace of R; that of a whole world table has 53 MB."""
 
 
 def recognise(source: Source) -> bool:
@@ -76,21 +82,36 @@ def _kind(source: Source, name: str) -> str | None:
 
 def _is_rdata(head: bytes) -> bool:
     """Whether the beginning of a file is that of a (mostly compressed) R workspace."""
-    import bz2
-    import lzma
-    import zlib
-
-    start = head
     try:
-        if head.startswith(b"\x1f\x8b"):
-            start = zlib.decompressobj(wbits=31).decompress(head, 64)
-        elif head.startswith(b"BZh"):
-            start = bz2.BZ2Decompressor().decompress(head, 64)
-        elif head.startswith(b"\xfd7zXZ"):
-            start = lzma.LZMADecompressor().decompress(head, 64)
+        start = _unpacked(io.BytesIO(head)).read(5)
     except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
         return False
-    return start.startswith((b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n"))
+    return start in (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")
+
+
+def _unpacked(packed: io.BytesIO) -> IO[bytes]:
+    """Open what R wrote, whatever it was packed with."""
+    for mark, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open)):
+        if packed.getvalue().startswith(mark):
+            return cast("IO[bytes]", opened(packed))
+    return packed
+
+
+def _check_unpacked(source: Source, name: str, content: bytes) -> None:
+    """Refuse what unpacks to an implausible size before it is held in memory."""
+    size = 0
+    with parsing(source, name, "an RData file"), _unpacked(io.BytesIO(content)) as handle:
+        while size <= MAX_UNPACKED_BYTES and (piece := handle.read(1 << 22)):
+            size += len(piece)
+    if size > MAX_UNPACKED_BYTES:
+        raise ReaderError(
+            explain(
+                f"{name} unpacks to an implausible size",
+                got=f"over {MAX_UNPACKED_BYTES:,} bytes from {len(content):,}",
+                do="save the table alone from R",
+            ),
+            path=source.path,
+        )
 
 
 def read(
@@ -181,6 +202,7 @@ def _rdata(source: Source, name: str, content: bytes) -> pd.DataFrame:
         import rdata
     except ImportError as error:
         raise MissingExtraError("rdata", "formats", "reading RData files") from error
+    _check_unpacked(source, name, content)
     with parsing(source, name, "an RData file"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         objects = rdata.read_rda(io.BytesIO(content))

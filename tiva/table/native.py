@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -142,10 +143,17 @@ def is_native(head: bytes) -> bool:
     return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-def load(path: str | Path) -> IcioTable:
+def load(path: str | Path, content: bytes | None = None) -> IcioTable:
     """Read a table written by :func:`save`.
 
     A file written without compression is mapped into memory: its cells are read from disk as they are used.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        Its bytes, where it is not a file of its own but a member of an archive; ``path`` is for messages then.
 
     Raises
     ------
@@ -156,7 +164,7 @@ def load(path: str | Path) -> IcioTable:
 
     path = Path(path)
     try:
-        with h5netcdf.File(path, "r") as file:
+        with h5netcdf.File(path if content is None else io.BytesIO(content), "r") as file:
             if file.attrs.get("format") != FORMAT:
                 raise ReaderError(
                     explain(
@@ -167,7 +175,7 @@ def load(path: str | Path) -> IcioTable:
                     ),
                     path=path,
                 )
-            table = _table(file, path)
+            table = _table(file, path if content is None else None)
             checksum = str(file.attrs["checksum"])
             if _crc32(table) == file.attrs.get("crc32"):
                 # The digest of what was written, which this is: no need to make it again, it takes longer than reading.
@@ -207,17 +215,18 @@ def _crc32(table: IcioTable) -> int:
     return zlib.crc32(np.array(sums, dtype="<u4").tobytes())
 
 
-def _cells(file: Any, name: str, path: Path) -> Any:
+def _cells(file: Any, name: str, path: Path | None) -> Any:
     """Return a variable's values: mapped from the file, not copied, where it is stored in one uncompressed piece."""
     stored = file[name]
     offset = stored._h5ds.id.get_offset()
-    if stored.chunks is None and offset is not None and stored.dtype == np.dtype("<f8"):
+    if path is not None and stored.chunks is None and offset is not None and stored.dtype == np.dtype("<f8"):
         return np.asarray(np.memmap(path, dtype="<f8", mode="r", offset=offset, shape=stored.shape))
     return stored[...]
 
 
-def _table(file: Any, path: Path) -> IcioTable:
+def _table(file: Any, path: Path | None) -> IcioTable:
     labels = json.loads(file.attrs["labels"])
+    _check_shapes(file, labels)
     others = {}
     for name in labels["other_inputs"]:
         final = f"other_input_final:{name}"
@@ -247,6 +256,18 @@ def _table(file: Any, path: Path) -> IcioTable:
         year=None if year == -1 else year,
         provenance=Provenance.from_dict(json.loads(file.attrs["provenance"])),
     )
+
+
+def _check_shapes(file: Any, labels: dict[str, Any]) -> None:
+    """Compare shapes with labels before anything of that size is read."""
+    n = len(labels["areas"]) * len(labels["sectors"])
+    g, c = len(set(labels["area_countries"])), len(labels["final_demand_categories"])
+    wanted = {"intermediate": (n, n), "final_demand": (n, g, c), "value_added": (n,), "output": (n,)}
+    for name in labels["other_inputs"]:
+        wanted[f"other_input:{name}"] = (n,)
+    for name, shape in wanted.items():
+        if tuple(file[name].shape) != shape:
+            raise ValueError(f"{name} has shape {tuple(file[name].shape)}, its labels ask for {shape}")
 
 
 def _frozen(values: Any) -> Any:
