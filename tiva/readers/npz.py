@@ -115,7 +115,7 @@ def read(
         below = _bottom(source, Path(bottom_rows), blocks)
         blocks = _with_bottom(blocks, below)
         files.append(SourceFile.of(bottom_rows))
-    wiod = set(arrays["sectors"].tolist()) == {f"c{k}" for k in range(1, 36)}
+    wiod = {sector for _, sector in blocks.labels} == {f"c{k}" for k in range(1, 36)}
     provenance = Provenance(
         source="WIOD" if wiod else source.path.stem,
         edition="2013 release" if wiod else "",

@@ -123,7 +123,7 @@ class Source:
             name = f"{prefix}{info.filename}"
             if info.filename.lower().endswith(".zip") and depth < MAX_DEPTH:
                 self._check_inner(info)
-                self._enter(f"{name}!", zipfile.ZipFile(io.BytesIO(archive.read(info))), depth + 1)
+                self._enter(f"{name}!", zipfile.ZipFile(io.BytesIO(_content(archive, info))), depth + 1)
             else:
                 if name in self._members:
                     self._refuse_double(info)
@@ -190,7 +190,10 @@ class Source:
         """Open a member for reading bytes."""
         if name in self._members:
             prefix, info = self._members[name]
-            return self._archives[prefix].open(info)  # type: ignore[return-value]
+            try:
+                return self._archives[prefix].open(info)  # type: ignore[return-value]
+            except ValueError as error:  # a directory that points before the beginning
+                raise zipfile.BadZipFile(f"{name}: {error}") from error
         return self._files[name].open("rb")
 
     def read_bytes(self, name: str) -> bytes:
@@ -233,6 +236,13 @@ class Source:
     ) -> None:
         for archive in self._archives.values():
             archive.close()
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(info)
+    except ValueError as error:  # a directory that points before the beginning
+        raise zipfile.BadZipFile(f"{info.filename}: {error}") from error
 
 
 def _is_office_or_npz(path: Path) -> bool:

@@ -141,10 +141,14 @@ def check_totals(source: Source, member: str, totals: Totals, gaps: Gaps) -> tup
     BalanceWarning
         The same, where they are kept.
     """
-    rows = totals.intermediate.sum(axis=1) + totals.final.sum(axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        rows = totals.intermediate.sum(axis=1) + totals.final.sum(axis=1)
+        columns = totals.intermediate.sum(axis=0)
     output = rows if totals.output is None else totals.output
-    columns = totals.intermediate.sum(axis=0)
-    check = _Check(source, member, totals, gaps, np.abs(output).mean() if output.size else 0.0)
+    if not all(np.isfinite(x).all() for x in (rows, columns, output)):
+        return ()  # the table itself names cells that are no numbers, or too large
+    with np.errstate(over="ignore"):
+        check = _Check(source, member, totals, gaps, float(np.abs(output).mean()) if output.size else 0.0)
     if totals.output is not None:
         check.compare("rows do not add up to output", rows, output, "rows")
         if totals.output_row is not None:
