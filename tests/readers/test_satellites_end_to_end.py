@@ -208,6 +208,7 @@ def test_gloria_satellites(tmp_path: Path) -> None:
     flows = tiva.read(tmp_path, value_added="published")
     carbon = read_satellite(target, flows, variable="CO2 from energy")
     assert carbon.values.tolist() == [k + 1.5 for k in range(R * N)]
+    assert read_satellite(target, flows, variable="'CO2 from energy'").values.tolist() == carbon.values.tolist()
     assert (carbon.name, carbon.provenance.edition) == ("CO2 emissions - CO2 from energy", "059 satellite accounts")
     assert any("YQ: 1 arise in final demand itself" in note for note in carbon.provenance.notes)
     assert_content(flows, carbon, "kt")

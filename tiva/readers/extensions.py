@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -293,6 +293,8 @@ def _gloria(
     names, accounts = satellite_labels(source, labels)
     n, regions = len(names.sectors), len(names.regions)
     rows = [f"{account.head} - {account.name}" for account in accounts]
+    if choice.variable is not None:  # the workbook puts indicators in quotes
+        choice = replace(choice, variable=choice.variable.strip("' "))
     at = _position(rows, [account.name for account in accounts], choice, "the sheet 'Satellites'")
     values = _row(source, name, at, len(rows), regions * 2 * n, "the sheet 'Satellites'").reshape(regions, 2, n)
     if values[:, 1].any():

@@ -36,6 +36,12 @@ other rows explains gaps of another cause."""
 DISTINCT = 3
 """Tolerances by which a sum must miss its own total before that of another is looked for."""
 
+FURTHER = 0.9
+"""What a further shifted row leaves of the norm at most; a row that has not moved takes next to nothing off."""
+
+LARGEST = 1e100
+"""Numbers of which sums of squares are finite; others are damaged, and show in the totals themselves."""
+
 MAX_SHIFTED = 8
 """Shifted rows looked for one by one; more of them show in the gaps themselves."""
 
@@ -215,12 +221,14 @@ class _Check:
         """Refuse or keep rows whose cells moved by one: they explain the gaps of all columns at once."""
         amount, share = self.totals.rounding
         seen = np.abs(gap) > amount + share * np.abs(output) + self.totals.slack
-        if not np.isfinite(gap).all() or not seen.any():
+        z = self.totals.intermediate
+        largest = max(float(z.max()), -float(z.min()), float(np.abs(gap).max())) if gap.size else np.inf
+        if not seen.any() or not largest < LARGEST:
             return
         own = self.totals.output is None
         after = self.totals.final[:, 0] if self.totals.joined else None
         for right in (True, False):
-            found = _explaining(self.totals.intermediate, after, gap, int(np.argmax(seen)), right=right, own=own)
+            found = _explaining(z, after, gap, int(np.argmax(seen)), right=right, own=own)
             if found:
                 side = "right" if right else "left"
                 got = listing(self.totals.places.name(i, "rows") for i in found)
@@ -367,12 +375,12 @@ def _explaining(
         gain[found] = -np.inf
         gain[squares <= 0] = -np.inf
         best = int(np.argmax(gain))
-        if not gain[best] > 0:
+        new = left - moved.row(best)
+        if own and best >= start:
+            new[best - start] = 0.0
+        before, after_it = float(np.linalg.norm(left)), float(np.linalg.norm(new))
+        if not gain[best] > 0 or (before <= enough and after_it > FURTHER * before):
             break
         found.append(best)
-        left = left - moved.row(best)
-        if own and best >= start:
-            left[best - start] = 0.0
-        if float(np.linalg.norm(left)) <= enough:
-            return sorted(found)
-    return []
+        left = new
+    return sorted(found) if float(np.linalg.norm(left)) <= enough else []
