@@ -197,6 +197,59 @@ def read_labels(source: Source, name: str, fields: int) -> list[list[str]]:
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """Country-sectors of the table, and which of them the files hold: all but the rest of the world's other ones.
+
+    Attributes
+    ----------
+    areas, sectors, categories
+        Labels in order of first appearance.
+    pairs
+        Country-sectors that the files hold, in the order of the table.
+    order, final_order
+        Their positions in the files, and those of final demand.
+    place
+        Their positions in the table.
+    notes
+        What the table has that the files do not.
+    """
+
+    areas: tuple[str, ...]
+    sectors: tuple[str, ...]
+    categories: tuple[str, ...]
+    pairs: list[Pair]
+    order: IntArray
+    final_order: IntArray
+    place: IntArray
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, source: Source, parts: Mapping[str, str], labels: _Labels) -> _Axes:
+        areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
+        sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
+        known = set(labels.rows)
+        rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
+        only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
+        if len(areas) * len(sectors) > 2 * len(known) + 100:
+            got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
+            refuse(source, "labels_T.txt does not have every country with every sector", got=got)
+        pairs = [(a, s) for a in areas for s in sectors if not rest or (a in rest) == (s in only_rest)]
+        categories = tuple(dict.fromkeys(c for _, c in labels.final))
+        final = [(a, c) for a in areas for c in categories]
+        note = f"{listing_of(rest)} has the one sector {listing_of(only_rest)}; it is empty elsewhere"
+        return cls(
+            areas,
+            sectors,
+            categories,
+            pairs,
+            positions(source, pairs, labels.rows, what="labels_T.txt", member=parts["T"]),
+            positions(source, final, labels.final, what="labels_FD.txt", member=parts["FD"]),
+            np.array([areas.index(a) * len(sectors) + sectors.index(s) for a, s in pairs]),
+            (note,) if rest else (),
+        )
+
+
 def _table(
     source: Source,
     parts: Mapping[str, str],
@@ -207,55 +260,35 @@ def _table(
     prices: str,
     gaps: Gaps,
 ) -> IcioTable:
-    member = parts["T"]
-    areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
-    sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
-    known = set(labels.rows)
-    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
-    only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
-    if len(areas) * len(sectors) > 2 * len(known) + 100:
-        got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
-        refuse(source, "labels_T.txt does not have every country with every sector", got=got)
-    pairs = [(a, s) for a in areas for s in sectors if not rest or (a in rest) == (s in only_rest)]
-    order = positions(source, pairs, labels.rows, what="labels_T.txt", member=member)
-    n = len(areas) * len(sectors)
-    place = np.array([areas.index(a) * len(sectors) + sectors.index(s) for a, s in pairs])
-    flows = _matrix(source, member, len(labels.rows), len(labels.rows))
-    categories = tuple(dict.fromkeys(c for _, c in labels.final))
-    final_order = positions(
-        source, [(a, c) for a in areas for c in categories], labels.final, what="labels_FD.txt", member=parts["FD"]
+    axes, factor, count = _Axes.of(source, parts, labels), FACTORS[unit], len(labels.rows)
+    n = len(axes.areas) * len(axes.sectors)
+    z, y, added = np.zeros((n, n)), np.zeros((n, len(axes.final_order))), np.zeros(n)
+    z[np.ix_(axes.place, axes.place)] = (
+        _matrix(source, parts["T"], count, count)[np.ix_(axes.order, axes.order)] * factor
     )
-    demand = _matrix(source, parts["FD"], len(labels.rows), len(labels.final))
-    factor = FACTORS[unit]
-    z = np.zeros((n, n))
-    z[np.ix_(place, place)] = flows[np.ix_(order, order)] * factor
-    y = np.zeros((n, len(final_order)))
-    y[place] = demand[np.ix_(order, final_order)] * factor
-    notes = [f"numbers of the files (thousand USD) times {factor:g}", f"{prices} prices"]
-    if rest:
-        notes.append(f"{listing_of(rest)} has the one sector {listing_of(only_rest)}; it is empty elsewhere")
+    demand = _matrix(source, parts["FD"], count, len(labels.final))
+    y[axes.place] = demand[np.ix_(axes.order, axes.final_order)] * factor
+    notes = [f"numbers of the files (thousand USD) times {factor:g}", f"{prices} prices", *axes.notes]
     published, others = None, {}
     if "VA" in parts:
-        rows = _matrix(source, parts["VA"], len(labels.value_added), len(labels.rows))
-        added = np.zeros(n)
-        added[place] = rows[:, order].sum(axis=0) * factor
+        rows = _matrix(source, parts["VA"], len(labels.value_added), count)
+        added[axes.place] = rows[:, axes.order].sum(axis=0) * factor
         output = z.sum(axis=1) + y.sum(axis=1)
         gap, note = balancing_row(output, z.sum(axis=0), added, DISCREPANCY)
-        _check_gap(source, member, gap, output)
-        live = z[np.ix_(place, place)], y[place], added[place]
-        notes.extend(check_totals(source, member, _totals(pairs, order, *live), gaps))
+        _check_gap(source, parts["T"], gap, output)
+        notes.extend(check_totals(source, parts["T"], _totals(axes, z, y, added), gaps))
         if value_added == "published":
             published, others = added, {DISCREPANCY: gap}
             notes.append(note)
     if published is None:
         notes.append(RESIDUAL_NOTE)
-    names = iso3(areas, "EORA26")
+    names = iso3(axes.areas, "EORA26")
     return IcioTable.from_arrays(
         z,
         y,
-        countries=[names[a] for a in areas],
-        sectors=sectors,
-        final_demand_categories=[FINAL_DEMAND.get(c.split()[-1], c) for c in categories],
+        countries=[names[a] for a in axes.areas],
+        sectors=axes.sectors,
+        final_demand_categories=[FINAL_DEMAND.get(c.split()[-1], c) for c in axes.categories],
         value_added=published,
         other_inputs=others,
         year=year,
@@ -272,13 +305,14 @@ def _table(
     )
 
 
-def _totals(pairs: list[Pair], order: IntArray, z: FloatArray, y: FloatArray, added: FloatArray) -> Totals:
+def _totals(axes: _Axes, z: FloatArray, y: FloatArray, added: FloatArray) -> Totals:
+    live = axes.place
     return Totals(
-        places=Places([".".join(pair) for pair in pairs], [f"line {i + 1}" for i in order.tolist()]),
-        intermediate=z,
-        final=y,
+        places=Places([".".join(pair) for pair in axes.pairs], [f"line {i + 1}" for i in axes.order.tolist()]),
+        intermediate=z[np.ix_(live, live)],
+        final=y[live],
         output=None,
-        below=added,
+        below=added[live],
         rounding=PUBLISHED_ROUNDING,
         balanced=False,
         joined=False,

@@ -150,12 +150,7 @@ class _System:
     def table(self, year: int | None, value_added: ValueAddedChoice, gaps: Gaps) -> IcioTable:
         notes: list[str] = []
         part = "Z.txt" if "Z.txt" in self.names else "A.txt"
-        columns, rows, flows = self._matrix(part)
-        first = self._first(part)
-        same_labels(self.source, rows, columns, member=self.names[part], place=lambda i: f"line {first + i}")
-        axis = country_major(self.source, rows, what="rows", member=self.names[part])
-        at = positions(self.source, axis.pairs, columns, what="columns against rows", member=self.names[part])
-        flows = flows if _same(axis.order) and _same(at) else flows[np.ix_(axis.order, at)]
+        axis, flows, lines = self._flows(part)
         categories, demand = self._demand(axis)
         output = self._output(axis)
         if part == "A.txt":
@@ -167,7 +162,7 @@ class _System:
         unit = self._unit(axis, notes)
         factors = self._factors(axis, categories, notes, needed=value_added == "published")
         totals = Totals(
-            places=Places([" ".join(p) for p in axis.pairs], [f"line {first + i}" for i in axis.order.tolist()]),
+            places=Places([" ".join(pair) for pair in axis.pairs], lines),
             intermediate=flows,
             final=demand,
             output=output,
@@ -177,14 +172,10 @@ class _System:
             joined=False,
         )
         notes.extend(check_totals(self.source, self.names[part], totals, gaps))
-        published: FloatArray | None = None
-        others: dict[str, OtherInput] = {}
-        if factors is not None and value_added == "published":
-            published, others = factors
-        else:
+        published, others = factors if factors is not None and value_added == "published" else (None, {})
+        if published is None:
             notes.append(RESIDUAL_NOTE)
         names = iso3(axis.areas, "EXIOBASE3", two_letters=True)
-        used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
         return IcioTable.from_arrays(
             flows,
             demand,
@@ -197,15 +188,30 @@ class _System:
             year=year,
             unit=unit[0],
             currency=unit[1],
-            provenance=Provenance(
-                source="EXIOBASE 3",
-                edition=next((s for s in ("ixi", "pxp") if s in f"{self.source.name}/{self.root}".lower()), ""),
-                files=tuple(self.source.describe_file(name) for name in used),
-                reader="exiobase",
-                licence=EXIOBASE_LICENCE,
-                citation=EXIOBASE_CITATION,
-                notes=tuple(notes),
-            ),
+            provenance=self._provenance(part, notes),
+        )
+
+    def _flows(self, part: str) -> tuple[Axis, FloatArray, list[str]]:
+        """Return country-sectors, their flows, and the lines in which they stand."""
+        member = self.names[part]
+        columns, rows, flows = self._matrix(part)
+        first = self._first(part)
+        same_labels(self.source, rows, columns, member=member, place=lambda i: f"line {first + i}")
+        axis = country_major(self.source, rows, what="rows", member=member)
+        at = positions(self.source, axis.pairs, columns, what="columns against rows", member=member)
+        flows = flows if _same(axis.order) and _same(at) else flows[np.ix_(axis.order, at)]
+        return axis, flows, [f"line {first + i}" for i in axis.order.tolist()]
+
+    def _provenance(self, part: str, notes: list[str]) -> Provenance:
+        used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
+        return Provenance(
+            source="EXIOBASE 3",
+            edition=next((s for s in ("ixi", "pxp") if s in f"{self.source.name}/{self.root}".lower()), ""),
+            files=tuple(self.source.describe_file(name) for name in used),
+            reader="exiobase",
+            licence=EXIOBASE_LICENCE,
+            citation=EXIOBASE_CITATION,
+            notes=tuple(notes),
         )
 
     def _first(self, part: str) -> int:

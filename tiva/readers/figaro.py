@@ -16,12 +16,10 @@ from tiva.readers.grids import (
     ValueAddedChoice,
     check_choice,
     check_year,
-    country_major,
     header_of,
     iso3,
     members,
     pick,
-    positions,
     read_grid,
     read_header,
     read_long,
@@ -29,10 +27,11 @@ from tiva.readers.grids import (
     same_labels,
     years_in,
 )
+from tiva.readers.labelled import Labelled
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
-from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
-from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Totals, check_gaps_option, check_totals
+from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -222,59 +221,32 @@ def _table(
     gaps: Gaps,
 ) -> IcioTable:
     body = [(i, pair) for i, pair in enumerate(rows) if pair[0] != ACCOUNTS]
-    first = 2 if _form(source, member) == "matrix" else None
-    axis = country_major(source, [pair for _, pair in body], what="rows", member=member)
-    own = set(axis.sectors)
-    users = [(j, pair) for j, pair in enumerate(columns) if pair[1] in own]
-    finals = [(j, pair) for j, pair in enumerate(columns) if pair[1] in FINAL_DEMAND]
-    user_place = positions(source, axis.pairs, [p for _, p in users], what="columns against rows", member=member)
-    categories = tuple(dict.fromkeys(p[1] for _, p in finals))
-    wanted = [(a, c) for a in axis.areas for c in categories]
-    final_place = positions(source, wanted, [p for _, p in finals], what="final demand columns", member=member)
-    row_at = np.array([i for i, _ in body], dtype=np.int64)[axis.order]
-    user_at = np.array([j for j, _ in users], dtype=np.int64)[user_place]
-    final_at = np.array([j for j, _ in finals], dtype=np.int64)[final_place]
     accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
-    z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
-    below = np.array(list(accounts.values()), dtype=np.int64)
-    absent = [f"{ACCOUNTS}_{code}" for code in VALUE_ADDED if code not in accounts]
-    if absent and gaps == "refuse":
-        got = f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(absent)}"
-        do = "get the whole file, or pass gaps='keep' to read it without a check of its columns"
-        expected = ", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED)
-        refuse(source, "value-added rows are missing", member=member, got=got, expected=expected, do=do)
-    if absent:
-        notes.append(f"rows {', '.join(absent)} are not in the file; it may be cut off or edited")
-    published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
+    found = Labelled.of(source, member, values, body, list(enumerate(columns)), accounts, FINAL_DEMAND)
+    published = value_added == "published"
+    whole = _has_value_added(source, member, accounts, published, gaps, notes)
+    lines = _form(source, member) == "matrix"
     totals = Totals(
-        places=Places(
-            [f"{area}_{sector}" for area, sector in axis.pairs],
-            [] if first is None else [f"line {i + first}" for i in row_at.tolist()],
-            [] if first is None else [f"column {j + first}" for j in user_at.tolist()],
+        places=found.places(
+            (lambda i: f"line {i + 2}") if lines else None, (lambda j: f"column {j + 2}") if lines else None
         ),
-        intermediate=z,
-        final=y,
+        intermediate=found.flows(),
+        final=found.demand(),
         output=None,
-        below=None if absent else values[np.ix_(below, user_at)].sum(axis=0),
+        below=np.sum([found.paid(code) for code in accounts], axis=0) if whole else None,
     )
     notes.extend(check_totals(source, member, totals, gaps))
-    others = {
-        OTHER_INPUTS.get(code, code): OtherInput(
-            values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories))
-        )
-        for code, i in accounts.items()
-        if code not in VALUE_ADDED and value_added == "published"
-    }
-    names = iso3(axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
-    kind = "product by product" if any(s.startswith("CPA_") for s in axis.sectors) else "industry by industry"
+    names = iso3(found.axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
+    kind = "product by product" if any(s.startswith("CPA_") for s in found.axis.sectors) else "industry by industry"
+    others = [code for code in accounts if code not in VALUE_ADDED] if published else []
     return IcioTable.from_arrays(
-        z,
-        y,
-        countries=[names[a] for a in axis.areas],
-        sectors=axis.sectors,
-        final_demand_categories=[FINAL_DEMAND[c] for c in categories],
-        value_added=published,
-        other_inputs=others,
+        totals.intermediate,
+        totals.final,
+        countries=[names[a] for a in found.axis.areas],
+        sectors=found.axis.sectors,
+        final_demand_categories=[FINAL_DEMAND[c] for c in found.categories],
+        value_added=np.sum([found.paid(code) for code in VALUE_ADDED], axis=0) if published else None,
+        other_inputs={OTHER_INPUTS.get(code, code): found.other(code) for code in others},
         year=year,
         unit="million EUR",
         currency="EUR",
@@ -285,27 +257,30 @@ def _table(
             reader="figaro",
             licence=_LICENCE,
             citation=_CITATION,
-            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
+            notes=(kind, *notes, *(() if published else (RESIDUAL_NOTE,))),
             rounding=PUBLISHED_ROUNDING,
         ),
     )
 
 
-def _value_added(
-    source: Source, member: str, accounts: Mapping[str, int], values: FloatArray, user_at: IntArray
-) -> FloatArray:
-    missing = [code for code in VALUE_ADDED if code not in accounts]
-    if missing:
+def _has_value_added(
+    source: Source, member: str, accounts: Mapping[str, int], published: bool, gaps: Gaps, notes: list[str]
+) -> bool:
+    """Whether all value-added rows are there; refuse a file without them, which is cut short, unless that is wanted."""
+    absent = [f"{ACCOUNTS}_{code}" for code in VALUE_ADDED if code not in accounts]
+    if absent and (published or gaps == "refuse"):
+        do = "get the whole file" + ("" if published else ", or pass gaps='keep' to read it without a check of columns")
         refuse(
             source,
             "value-added rows are missing",
             member=member,
-            got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(missing)}",
+            got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(absent)}",
             expected=", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED),
-            do='get the whole file, or leave value_added="residual"',
+            do=do,
         )
-    total: FloatArray = sum((values[accounts[code], user_at] for code in VALUE_ADDED), start=np.zeros(len(user_at)))
-    return total
+    if absent:
+        notes.append(f"rows {', '.join(absent)} are not in the file; it may be cut off or edited")
+    return not absent
 
 
 def _edition(member: str) -> str:
