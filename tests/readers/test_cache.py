@@ -56,6 +56,15 @@ def test_changed_file_option_or_side_file_is_a_new_entry(tmp_path: Path) -> None
     assert key_of(path, {"bottom_rows": side})[0] != one
 
 
+def test_a_changed_list_of_countries_beside_the_table_is_a_new_entry(tmp_path: Path) -> None:
+    path = edited("icio_user.csv", tmp_path, str)
+    listed = edited("icio_user_countrylist.csv", tmp_path, str)
+    assert tiva.read(path, cache=tmp_path / "cache").countries == ("AUS", "USA", "ROW")
+    listed.write_text("BRA\nMEX\nROW\n")
+    assert tiva.read(path, cache=tmp_path / "cache").countries == ("BRA", "MEX", "ROW")
+    assert len(entries(tmp_path / "cache")) == 2
+
+
 def test_damaged_entry_is_parsed_again(tmp_path: Path) -> None:
     table = tiva.read(fixture(SMALL), cache=tmp_path)
     (entry,) = entries(tmp_path)

@@ -75,12 +75,8 @@ def edited(rows: list[list[Any]], edits: list[tuple[str, float, float, Any]]) ->
     return rows
 
 
-@pytest.mark.parametrize("name", WORKBOOKS)
-@FUZZ
-@given(edits=st.lists(EDIT, min_size=1, max_size=3), published=st.booleans())
-def test_cells_of_workbooks(
-    tmp_path: Path, name: str, edits: list[tuple[str, float, float, Any]], published: bool
-) -> None:
+def edited_workbook(name: str, folder: Path, edits: list[tuple[str, float, float, Any]]) -> Path:
+    """Copy a workbook fixture with the cells of each sheet changed."""
     openpyxl = pytest.importorskip("openpyxl")
     old = openpyxl.load_workbook(fixture(name))
     new = openpyxl.Workbook()
@@ -89,9 +85,19 @@ def test_cells_of_workbooks(
         copy = new.create_sheet(sheet.title)
         for row in edited([list(r) for r in sheet.iter_rows(values_only=True)], edits):
             copy.append(row)
-    new.save(tmp_path / name)
+    new.save(folder / name)
     old.close()
     new.close()
+    return folder / name
+
+
+@pytest.mark.parametrize("name", WORKBOOKS)
+@FUZZ
+@given(edits=st.lists(EDIT, min_size=1, max_size=3), published=st.booleans())
+def test_cells_of_workbooks(
+    tmp_path: Path, name: str, edits: list[tuple[str, float, float, Any]], published: bool
+) -> None:
+    edited_workbook(name, tmp_path, edits)
     read_or_refuse(tmp_path / name, value_added="published" if published else "residual")
 
 

@@ -20,7 +20,7 @@ import tiva
 from tests.readers import binary
 from tests.readers.support import fixture
 from tests.readers.test_containers import made, packed
-from tests.readers.test_fuzz_cells import CELLS, EDIT, edited, read_or_refuse
+from tests.readers.test_fuzz_cells import CELLS, EDIT, edited_workbook, read_or_refuse
 from tests.readers.test_fuzz_families import mutated
 from tests.readers.test_gloria import supply_and_use
 from tests.readers.test_gloria import written as write_gloria
@@ -194,17 +194,7 @@ def satellite_or_refuse(path: Path, table: Any, **options: Any) -> None:
 def test_cells_of_socio_economic_accounts(
     tmp_path: Path, name: str, edits: list[tuple[str, float, float, Any]]
 ) -> None:
-    openpyxl = pytest.importorskip("openpyxl")
-    old = openpyxl.load_workbook(fixture(name))
-    new = openpyxl.Workbook()
-    new.remove(new.active)
-    for sheet in old.worksheets:
-        copy = new.create_sheet(sheet.title)
-        for row in edited([list(r) for r in sheet.iter_rows(values_only=True)], edits):
-            copy.append(row)
-    new.save(tmp_path / name)
-    old.close()
-    new.close()
+    edited_workbook(name, tmp_path, edits)
     table = tiva.read(fixture(ACCOUNTS[name]))
     bounded(lambda: satellite_or_refuse(tmp_path / name, table, variable="EMP"))
 

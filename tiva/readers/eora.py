@@ -263,9 +263,8 @@ def _table(
     axes, factor, count = _Axes.of(source, parts, labels), FACTORS[unit], len(labels.rows)
     n = len(axes.areas) * len(axes.sectors)
     z, y, added = np.zeros((n, n)), np.zeros((n, len(axes.final_order))), np.zeros(n)
-    z[np.ix_(axes.place, axes.place)] = (
-        _matrix(source, parts["T"], count, count)[np.ix_(axes.order, axes.order)] * factor
-    )
+    flows = _matrix(source, parts["T"], count, count)
+    z[np.ix_(axes.place, axes.place)] = flows[np.ix_(axes.order, axes.order)] * factor
     demand = _matrix(source, parts["FD"], count, len(labels.final))
     y[axes.place] = demand[np.ix_(axes.order, axes.final_order)] * factor
     notes = [f"numbers of the files (thousand USD) times {factor:g}", f"{prices} prices", *axes.notes]
