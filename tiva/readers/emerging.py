@@ -67,6 +67,8 @@ def read_emerging(
 ) -> IcioTable:
     """Read an EMERGING table; the flows are read in pieces and may be summed into groups on the way.
 
+    Rows are compared with the data set ``X`` as a whole, which shows another orientation, not a single changed cell.
+
     Parameters
     ----------
     source

@@ -61,6 +61,9 @@ def read_gloria(
     its supply, D = V diag(q)^-1 with q = 1'V: Z = D U and Y = D y (fixed product sales structure, model D of the
     Eurostat manual of supply, use and input-output tables, 2008, chapter 11).
 
+    The files have neither labels nor totals. A line that is shifted puts numbers outside the blocks of supply and use,
+    and is refused; a cell that was changed, or a line of Y that is shifted, cannot be seen.
+
     Parameters
     ----------
     source
