@@ -424,6 +424,22 @@ def _no_scheme(wanted: tuple[str, ...]) -> ConcordanceError:
     )
 
 
+def codes_of(labels: Sequence[str], scheme: str) -> dict[str, str]:
+    """Return label -> code for the labels of a scheme that are known, in any of its spellings.
+
+    Parameters
+    ----------
+    labels
+        Labels; those that the scheme does not have (totals, aggregates) are left out.
+    scheme
+        One of :data:`SCHEMES`.
+    """
+    ways = _spellings(scheme)
+    return {
+        label: next(way[label] for way in ways if label in way) for label in labels if any(label in w for w in ways)
+    }
+
+
 def _codes_of(labels: Sequence[str], scheme: str) -> dict[str, str]:
     """Return label -> code for labels of a given scheme, in any of its spellings."""
     for way in _spellings(scheme):

@@ -12,6 +12,7 @@ import pytest
 import tiva
 from tests.model.test_leontief import table as odd_table
 from tests.paths import ROOT, listed
+from tests.readers.support import edited
 from tiva.cli import app as cli_app
 from tiva.cli import main
 from tiva.results.export import FORMATS, read_dataset
@@ -91,6 +92,7 @@ def test_help_of_options_is_that_of_the_docstring(capsys: pytest.CaptureFixture[
     assert "Whose border counts" in out
     for option in ("--method", "--perspective", "--approach", "--perimeter", "--level", "--detail", "--exporter",
                    "--importer", "--sector", "--out", "--format", "--layout", "--year", "--quiet", "--traceback",
+                   "--value-added", "--gaps",
                    "--json", "--origin", "--absorber", "--groups", "--satellite", "--term"):  # fmt: skip
         assert option in out, option
     assert "--no-" not in out
@@ -394,3 +396,17 @@ def test_a_discrepancy_is_printed(capsys: pytest.CaptureFixture[str], monkeypatc
     monkeypatch.setattr("tiva.cli.decompose.read_table", lambda *_: odd_table())
     _, out, _ = ran(capsys, "decompose", "--level", "sector")
     assert "discrepancy" in out
+
+
+def test_how_a_table_is_read(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    path = edited("icio2023_2020_SML.csv", tmp_path, str)
+    code, out, _ = ran(capsys, "info", str(path), "--value-added", "published")
+    assert (code, "published" in out) == (0, True)
+    assert "residual" in ran(capsys, "info", str(path))[1]
+    edited("icio2023_2020_SML.csv", tmp_path, lambda t: t.replace(",23.5,", ",93.5,", 1))
+    code, _, err = ran(capsys, "check", str(path))
+    assert (code, "AUS.A01_02 (line 2): 235 against 165" in err, "gaps='keep'" in err) == (3, True, True)
+    code, out, _ = ran(capsys, "check", str(path), "--gaps", "keep")
+    assert (code, "NOT BALANCED" in out) == (3, True)
+    code, _, err = ran(capsys, "info", "--gaps", "keep")
+    assert (code, "--gaps keep" in err) == (2, True)

@@ -56,6 +56,15 @@ def test_changed_file_option_or_side_file_is_a_new_entry(tmp_path: Path) -> None
     assert key_of(path, {"bottom_rows": side})[0] != one
 
 
+def test_a_changed_list_of_countries_beside_the_table_is_a_new_entry(tmp_path: Path) -> None:
+    path = edited("icio_user.csv", tmp_path, str)
+    listed = edited("icio_user_countrylist.csv", tmp_path, str)
+    assert tiva.read(path, cache=tmp_path / "cache").countries == ("AUS", "USA", "ROW")
+    listed.write_text("BRA\nMEX\nROW\n")
+    assert tiva.read(path, cache=tmp_path / "cache").countries == ("BRA", "MEX", "ROW")
+    assert len(entries(tmp_path / "cache")) == 2
+
+
 def test_damaged_entry_is_parsed_again(tmp_path: Path) -> None:
     table = tiva.read(fixture(SMALL), cache=tmp_path)
     (entry,) = entries(tmp_path)
@@ -70,7 +79,7 @@ def test_a_warning_of_the_first_read_is_given_again(tmp_path: Path) -> None:
     path = edited(SMALL, tmp_path, lambda t: t.replace(",23.5,", ",93.5,", 1))
     for _ in range(2):
         with pytest.warns(BalanceWarning):
-            tiva.read(path, cache=tmp_path / "cache")
+            tiva.read(path, cache=tmp_path / "cache", gaps="keep")
     assert len(entries(tmp_path / "cache")) == 1
 
 

@@ -6,7 +6,6 @@ import shutil
 import struct
 import warnings
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import tiva
+from tests.readers.binary import REAL, RK, records
 from tests.readers.support import fixture
 from tests.readers.test_emerging import numbers
 from tests.readers.test_emerging import written as write_emerging
@@ -29,8 +29,6 @@ from tiva.readers.satellites import read_satellite
 
 WORKBOOKS = ("wiot11_row_sep12.xlsx", "WIOT2014_Nov16_ROW.as.xlsx", "ADB-MRIO62-2022_synthetic.xlsx")
 XLSB = "WIOT2014_Nov16_ROW.xlsb"
-CELL_REAL, CELL_RK = 5, 2
-"""Record types of numbers in a binary sheet (MS-XLSB 2.4.311, 2.4.312): column, style, value."""
 
 CELLS: tuple[Any, ...] = (
     None, "", " ", "AUS", "c1", "C01", "r64", "TOT", "n.a.", "(3)", "1,5", "#REF!", "=1/0", True, -1e300, 1e300, 0,
@@ -77,12 +75,8 @@ def edited(rows: list[list[Any]], edits: list[tuple[str, float, float, Any]]) ->
     return rows
 
 
-@pytest.mark.parametrize("name", WORKBOOKS)
-@FUZZ
-@given(edits=st.lists(EDIT, min_size=1, max_size=3), published=st.booleans())
-def test_cells_of_workbooks(
-    tmp_path: Path, name: str, edits: list[tuple[str, float, float, Any]], published: bool
-) -> None:
+def edited_workbook(name: str, folder: Path, edits: list[tuple[str, float, float, Any]]) -> Path:
+    """Copy a workbook fixture with the cells of each sheet changed."""
     openpyxl = pytest.importorskip("openpyxl")
     old = openpyxl.load_workbook(fixture(name))
     new = openpyxl.Workbook()
@@ -91,33 +85,26 @@ def test_cells_of_workbooks(
         copy = new.create_sheet(sheet.title)
         for row in edited([list(r) for r in sheet.iter_rows(values_only=True)], edits):
             copy.append(row)
-    new.save(tmp_path / name)
+    new.save(folder / name)
     old.close()
     new.close()
+    return folder / name
+
+
+@pytest.mark.parametrize("name", WORKBOOKS)
+@FUZZ
+@given(edits=st.lists(EDIT, min_size=1, max_size=3), published=st.booleans())
+def test_cells_of_workbooks(
+    tmp_path: Path, name: str, edits: list[tuple[str, float, float, Any]], published: bool
+) -> None:
+    edited_workbook(name, tmp_path, edits)
     read_or_refuse(tmp_path / name, value_added="published" if published else "residual")
-
-
-def records(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Yield type, head and payload of the records of a binary sheet."""
-    at = 0
-    while at < len(content):
-        start, kind, size = at, content[at], 0
-        at += 1
-        if kind & 0x80:
-            kind, at = (kind & 0x7F) | (content[at] << 7), at + 1
-        for k in range(4):
-            byte, at = content[at], at + 1
-            size |= (byte & 0x7F) << (7 * k)
-            if not byte & 0x80:
-                break
-        yield kind, content[start:at], content[at : at + size]
-        at += size
 
 
 def changed_numbers(content: bytes, changes: list[tuple[float, float]]) -> bytes:
     """Put other numbers (and none: NaN) into cells of a binary sheet, which stays well formed."""
     parts = [list(record) for record in records(content)]
-    cells = [k for k, (kind, _, _) in enumerate(parts) if kind in (CELL_REAL, CELL_RK)]
+    cells = [k for k, (kind, _, _) in enumerate(parts) if kind in (REAL, RK)]
     for where, value in changes:
         k = cells[int(where * len(cells))]
         _, head, payload = parts[k]

@@ -85,7 +85,8 @@ def test_parents_that_are_not_empty_are_refused_or_kept_by_name(tmp_path: Path) 
     path = edited(EXTENDED, tmp_path, fill)
     with pytest.raises(ReaderError, match=r"CHN, MEX have parts of their own, but are not empty(.|\n)*parents='keep'"):
         tiva.read(path)
-    table = tiva.read(path, parents="keep")
+    with pytest.warns(BalanceWarning, match=r"CHN.A01 \(column 2\): 0 against 7"):
+        table = tiva.read(path, parents="keep", gaps="keep", output="rows")
     assert table.areas[:2] == ("CHN", "MEX")
     assert table.countries == ("CHN", "MEX", "ROW")
 
@@ -217,9 +218,24 @@ def test_unknown_options_are_named() -> None:
         tiva.read(fixture(SMALL), edition="2024")
 
 
-def test_a_single_damaged_cell_warns_and_is_kept(tmp_path: Path) -> None:
+def test_a_single_damaged_cell_is_named_or_kept_on_purpose(tmp_path: Path) -> None:
     path = edited(SMALL, tmp_path, lambda t: t.replace(",23.5,", ",93.5,", 1))
-    with pytest.warns(BalanceWarning, match=r"1 country-sectors beyond rounding, largest AUS.A01_02 70"):
+    with pytest.raises(ReaderError, match=r"rows do not add up to output\n  got: AUS.A01_02 \(line 2\): 235 against"):
+        tiva.read(path)
+    with pytest.warns(BalanceWarning) as caught:
+        table = tiva.read(path, gaps="keep")
+    assert "AUS.A01_02 (line 2): 235 against 165" in str(caught[0].message)
+    assert "1 country-sectors beyond rounding, largest AUS.A01_02 70" in str(caught[1].message)
+    assert table.intermediate[0, 1] == 93.5
+    assert [note for note in table.provenance.notes if note.startswith("kept as asked for")] == [
+        "kept as asked for with gaps='keep': rows do not add up to output: AUS.A01_02 (line 2): 235 against 165",
+        "kept as asked for with gaps='keep': columns do not add up to output: AUS.C10T12 (column 3): 238 against 168",
+    ]
+
+
+def test_a_small_gap_warns_and_is_kept(tmp_path: Path) -> None:
+    path = edited(SMALL, tmp_path, lambda t: t.replace(",23.5,", ",24.5,", 1))
+    with pytest.warns(BalanceWarning, match=r"1 country-sectors beyond rounding, largest AUS.A01_02 1"):
         tiva.read(path)
 
 

@@ -9,10 +9,12 @@ import xlsxwriter
 
 import tiva
 from tests.paths import shared
+from tests.readers import binary
+from tests.readers.binary import error_cell, formula_error_cell, number_cell, text_cell
 from tests.readers.support import assert_parsed, edited, expected, fixture, zipped
 from tiva.errors import BalanceWarning, ReaderError
-from tiva.readers._sheets import place, read_grid
 from tiva.readers._wiod import TAXES
+from tiva.readers.sheets import address, read_grid
 from tiva.readers.source import Source
 
 OLD = "wiot11_row_sep12.xlsx"
@@ -34,7 +36,7 @@ def rewritten(name: str, path: Path, **changes: Any) -> Path:
     page = book.add_worksheet(changes.pop("sheet", sheet))
     for i, row in enumerate(grid):
         for k, cell in enumerate(row):
-            value = changes.get(place(i, k), cell)
+            value = changes.get(address(i, k), cell)
             if value != "":
                 page.write(i, k, value)
     book.close()
@@ -74,7 +76,7 @@ def test_codes_made_numbers_by_a_spreadsheet_are_text_again(tmp_path: Path) -> N
 
 def test_empty_cells_are_zero_and_counted(tmp_path: Path) -> None:
     with pytest.warns(BalanceWarning):
-        table = tiva.read(rewritten(OLD, tmp_path / "x.xlsx", E7=""))
+        table = tiva.read(rewritten(OLD, tmp_path / "x.xlsx", E7=""), gaps="keep")
     assert table.intermediate[0, 0] == 0
     assert "1 empty cells taken as 0, as the publisher leaves zeros empty" in table.provenance.notes
 
@@ -109,6 +111,48 @@ def test_error_values_of_a_spreadsheet_are_not_zeros(name: str, value: str, tmp_
     book.close()
     with pytest.raises(ReaderError, match=f"cell F9(.|\n)*{value}"):
         tiva.read(tmp_path / name)
+
+
+BINARY = "WIOT2014_Nov16_ROW.xlsb"
+BINARY_CASES = {
+    "error": ({(8, 5): error_cell(0x17)}, r"cell F9: not a finite number\n  got: '#REF!'"),
+    "error of a formula": ({(7, 6): formula_error_cell(0x2A)}, r"cell G8(.|\n)*'#N/A'"),
+    "error without a name": ({(7, 6): error_cell(0x77)}, "cannot be read as a spreadsheet workbook"),
+    "several": ({(9, 4): error_cell(0x07), (8, 5): error_cell(0x0F)}, r"cell F9(.|\n)*'#VALUE!'"),
+    "below the table": ({(17, 5): error_cell(0x24)}, r"cell F18(.|\n)*'#NUM!'"),
+    "text": ({(8, 5): text_cell("n.a.?")}, r"cell F9: not a finite number\n  got: 'n.a.\?'"),
+    "label": ({(7, 2): error_cell(0x17)}, r"row and column labels differ(.|\n)*#REF! 2"),
+}
+
+
+@pytest.mark.parametrize("compiled_from", [0, 1 << 20])
+@pytest.mark.parametrize("case", BINARY_CASES)
+def test_errors_and_text_in_a_binary_workbook(
+    case: str, compiled_from: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tiva.readers._cell_errors.COMPILED_FROM", compiled_from)
+    cells, message = BINARY_CASES[case]
+    path = binary.rewritten(fixture(BINARY), tmp_path / BINARY, lambda sheet: binary.with_cells(sheet, cells))
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(path)
+
+
+def test_numbers_put_into_a_binary_workbook_are_read(tmp_path: Path) -> None:
+    """The way in which the tests above change cells leaves the rest as it is."""
+    path = binary.rewritten(
+        fixture(BINARY), tmp_path / BINARY, lambda sheet: binary.with_cells(sheet, {(7, 5): number_cell(21.5)})
+    )
+    assert tiva.read(path).checksum == tiva.read(fixture(BINARY)).checksum
+
+
+def test_a_binary_sheet_in_a_form_that_would_lose_cells_is_refused(tmp_path: Path) -> None:
+    """Records without a column (12 to 18) are left out by the parser, and empty cells are zeros here."""
+    path = binary.rewritten(
+        fixture(BINARY), tmp_path / BINARY,
+        lambda sheet: binary.with_cells(sheet, {(8, 5): lambda place: binary.record(16, place[4:] + bytes(8))}),
+    )  # fmt: skip
+    with pytest.raises(ReaderError, match=r"cannot be read as a spreadsheet workbook(.|\n)*short form"):
+        tiva.read(path)
 
 
 def test_year_of_name_content_and_call_must_agree(tmp_path: Path) -> None:
@@ -149,7 +193,7 @@ LONG_CASES = {
     "no year": (lambda t: t.replace("2000,AUS", ",AUS", 1), r"line 2: not a line(.|\n)*got: '' in column 'year'"),
     "no label": (lambda t: t.replace("2000,AUS", "2000,", 1), r"line 2: not a line(.|\n)*got: no row_country"),
     "short": (lambda t: t.replace(",21\n", "\n", 1), r"line 2: not a line(.|\n)*got: 6 cells instead of 7"),
-    "empty": (lambda t: t.replace(",21\n", ",\n", 1), "a flow is not a number"),
+    "empty": (lambda t: t.replace(",21\n", ",\n", 1), r"line 2: not a line(.|\n)*got: '' in column 'value'"),
     "half": (lambda t: "\n".join(t.split("\n")[:30]) + "\n", "row and column labels differ"),
 }
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import warnings
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +14,12 @@ import tiva
 from tests.paths import shared
 from tests.readers.tables import CODE, tables
 from tiva.errors import BalanceWarning, ReaderError, UnknownLabelError, UsageError
+from tiva.readers._wiod import TAXES
 from tiva.readers.stata_icio import write_stata_icio
 from tiva.readers.tidy import write_tidy
 from tiva.readers.wide import write_wide
 from tiva.readers.writers import write
-from tiva.table.icio_table import IcioTable
+from tiva.table.icio_table import IcioTable, OtherInput
 
 EXAMPLES = 20
 
@@ -63,6 +65,47 @@ def test_a_real_table_comes_back_from_the_layouts_with_less(real: IcioTable, tmp
     assert (again.countries, again.year) == (real.countries, 2011)
     write_wide(scaled, tmp_path / "wide.csv")
     _compare_wide(scaled, tmp_path / "wide.csv")
+
+
+@pytest.fixture(scope="module")
+def digits(real: IcioTable) -> IcioTable:
+    """The same flows with all digits, with output that is their sum, and with a row of taxes."""
+    z, f = real.intermediate / 3, real.final_demand / 7
+    output = z.sum(axis=1) + f.sum(axis=(1, 2))
+    added = output - z.sum(axis=0)
+    taxes = OtherInput(added * 0.1, np.arange(f[0].size, dtype=float).reshape(f[0].shape) / 3)
+    return real.replace(
+        intermediate=z, final_demand=f, output=output, value_added=added - taxes.intermediate,
+        other_inputs={"TLS": taxes}, value_added_kind="published",
+        final_demand_categories=("HFCE", "NPISH", "GGFC", "GFCF", "INVNT"),
+    )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_real_table_comes_back_from_the_layout_of_the_oecd_bit_for_bit(digits: IcioTable, tmp_path: Path) -> None:
+    renamed = digits.replace(other_inputs={TAXES: digits.other_inputs["TLS"]})
+    path = write(digits, tmp_path / "wiod_2011.csv", layout="wide")
+    again = read_back(path, layout="oecd", edition="other", value_added="published")
+    assert again.checksum == renamed.checksum
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::FutureWarning", "ignore::DeprecationWarning")
+def test_a_real_table_comes_back_from_pymrio_bit_for_bit(digits: IcioTable) -> None:
+    pytest.importorskip("pymrio")
+    again = tiva.from_pymrio(tiva.to_pymrio(digits), value_added="published", other_rows=["TLS"], year=digits.year)
+    assert again.checksum == digits.checksum
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("compressed", [True, False])
+def test_a_real_table_comes_back_from_an_archive_bit_for_bit(
+    digits: IcioTable, tmp_path: Path, compressed: bool
+) -> None:
+    path = digits.save(tmp_path / "t.nc", compressed=compressed)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(path, "wiod/t.nc")
+    assert read_back(path).checksum == read_back(tmp_path / "t.zip").checksum == digits.checksum
 
 
 def _compare_wide(table: IcioTable, path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -49,10 +49,21 @@ class Reading:
         Name of the layout of the table; recognised from the content when left out.
     year
         Year to take where the source holds several; checked where it holds one.
+    value_added
+        Value added as published, or what output leaves over inputs (residual); as the reader has it when left out.
+    gaps
+        Refuse or keep rows and columns that miss the totals of the file; refuse when left out.
     """
 
     layout: str | None = None
     year: int | None = None
+    value_added: Literal["published", "residual"] | None = None
+    gaps: Literal["refuse", "keep"] | None = None
+
+    def options(self) -> dict[str, str]:
+        """Return what was asked of the family's reader."""
+        given = {"value_added": self.value_added, "gaps": self.gaps}
+        return {name: value for name, value in given.items() if value is not None}
 
 
 def read_table(path: Path | None, reading: Reading) -> IcioTable:
@@ -66,13 +77,13 @@ def read_table(path: Path | None, reading: Reading) -> IcioTable:
     import tiva
 
     if path is not None and (str(path) != EXAMPLE or path.exists()):
-        return tiva.read(path, layout=reading.layout, year=reading.year)
+        return tiva.read(path, layout=reading.layout, year=reading.year, **reading.options())
     table = tiva.example()
-    if reading.layout is not None or reading.year not in {None, table.year}:
+    if reading.layout is not None or reading.year not in {None, table.year} or reading.options():
         raise UsageError(
             explain(
                 "the embedded example has one layout and one year",
-                got=" ".join(f"--{k} {v}" for k, v in vars(reading).items() if v is not None),
+                got=" ".join(f"--{k.replace('_', '-')} {v}" for k, v in vars(reading).items() if v is not None),
                 expected=f"year {table.year}",
                 do="name a table",
             )

@@ -5,9 +5,12 @@ from __future__ import annotations
 import html
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 _CHUNK = 1 << 22
 _LONGEST = 1 << 13
@@ -20,12 +23,24 @@ _VALUE = re.compile(rb"<v[^>]*>([^<]*)</v>")
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\b([^>]*)/?>")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\b([^>]*)/?>")
 
+_BINARY_SHEET = b"\x9c\x01"
+"""Type of the record of a sheet in a binary workbook: BrtBundleSh, 156 ([MS-XLSB])."""
+
+_CODES = {
+    0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!", 0x2A: "#N/A",
+    0x2B: "#GETTING_DATA",
+}  # fmt: skip
+"""Codes of error values in binary workbooks (BErr of [MS-XLSB])."""
+
+COMPILED_FROM = 1 << 19
+"""Bytes from which the compiled scan is worth its start."""
+
 
 def restore_errors(content: bytes, sheet: str, grid: list[list[Any]]) -> None:
-    """Write the error values of a sheet of an xlsx workbook back into its cells, as text.
+    """Write the error values of a sheet of an xlsx or xlsb workbook back into its cells, as text.
 
     A reader then refuses them by their address as it refuses other text; without it they would count as empty, which
-    is zero in some layouts. Binary workbooks (xlsb) are left as they are.
+    is zero in some layouts.
 
     Parameters
     ----------
@@ -35,12 +50,18 @@ def restore_errors(content: bytes, sheet: str, grid: list[list[Any]]) -> None:
         Name of the sheet.
     grid
         Its cells, changed in place.
+
+    Raises
+    ------
+    ValueError
+        A binary sheet that is damaged, or whose cells are stored in a form that the parser leaves out.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         part = _part(archive, sheet)
         if part is None:
             return
-        for row, column, text in _errors(archive, part):
+        found = _binary_errors(archive.read(part)) if part.endswith(".bin") else _errors(archive, part)
+        for row, column, text in found:
             if row < len(grid) and column < len(grid[row]) and grid[row][column] in ("", None):
                 grid[row][column] = text
 
@@ -53,16 +74,41 @@ def _attribute(name: str, attributes: bytes) -> str:
 def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
     """Return the member that holds a sheet, ``None`` in a workbook of another kind."""
     names = set(archive.namelist())
-    if not {"xl/workbook.xml", "xl/_rels/workbook.xml.rels"} <= names:
-        return None
-    relations = _RELATION.findall(archive.read("xl/_rels/workbook.xml.rels"))
-    targets = {_attribute("Id", found): _attribute("Target", found) for found in relations}
-    for found in _SHEET.findall(archive.read("xl/workbook.xml")):
-        if _attribute("name", found) == sheet:
-            target = targets.get(_attribute("r:id", found), "")
-            part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
-            return part if part in names else None
+    for book, sheets in (("xl/workbook.xml", _xml_sheets), ("xl/workbook.bin", _binary_sheets)):
+        relations = f"xl/_rels/{book.removeprefix('xl/')}.rels"
+        if not {book, relations} <= names:
+            continue
+        parts = _RELATION.findall(archive.read(relations))
+        targets = {_attribute("Id", found): _attribute("Target", found) for found in parts}
+        for name, identity in sheets(archive.read(book)):
+            if name == sheet:
+                target = targets.get(identity, "")
+                part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+                return part if part in names else None
     return None
+
+
+def _xml_sheets(book: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and relation of each sheet."""
+    for found in _SHEET.findall(book):
+        yield _attribute("name", found), _attribute("r:id", found)
+
+
+def _binary_sheets(book: bytes) -> Iterator[tuple[str, str]]:
+    """Yield name and relation of each sheet; the record holds state, number, relation and name."""
+    at = book.find(_BINARY_SHEET)
+    while at >= 0:
+        strings: list[str] = []
+        start = at + 3 + 8  # the length of the record takes one byte for any name of at most 31 characters
+        while len(strings) < 2 and start + 4 <= len(book):
+            (length,) = struct.unpack_from("<I", book, start)
+            if length > 255 or start + 4 + 2 * length > len(book):
+                break
+            strings.append(book[start + 4 : start + 4 + 2 * length].decode("utf-16-le", errors="replace"))
+            start += 4 + 2 * length
+        if len(strings) == 2:
+            yield strings[1], strings[0]
+        at = book.find(_BINARY_SHEET, at + 1)
 
 
 def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str]]:
@@ -78,6 +124,25 @@ def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str
                         text = "#ERROR!" if value is None else value[1].decode("ascii", errors="replace")
                         yield int(address[2]) - 1, _column(address[1].decode("ascii")), text
             kept = piece[-_LONGEST:]
+
+
+def _binary_errors(stream: bytes) -> Iterator[tuple[int, int, str]]:
+    """Yield row, column (counted from 0) and text of each error value of a binary sheet."""
+    from tiva.kernels.biff import DAMAGED, SHORT_CELLS, error_cells, error_cells_python
+
+    scan = error_cells if len(stream) >= COMPILED_FROM else error_cells_python
+    data = np.frombuffer(stream, dtype=np.uint8)
+    places = np.zeros((3, 0), dtype=np.int64)
+    count = int(scan(data, *places))
+    if count == DAMAGED:
+        raise ValueError("the stream of records ends inside a record")
+    if count == SHORT_CELLS:
+        raise ValueError("cells in the short form of records 12 to 18; save the workbook as xlsx")
+    if count:
+        places = np.zeros((3, count), dtype=np.int64)
+        scan(data, *places)
+    for row, column, code in places.T.tolist():
+        yield row, column, _CODES.get(code, f"#ERROR {code}!")
 
 
 def _column(letters: str) -> int:

@@ -11,27 +11,26 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
     check_choice,
-    check_output,
     check_year,
-    country_major,
     iso3,
     members,
     pick,
-    positions,
     refuse,
+    same_labels,
     years_in,
 )
+from tiva.readers.labelled import Labelled
 from tiva.readers.registry import Reader
-from tiva.readers.sheets import address, glimpse, number, read_sheets, text
+from tiva.readers.sheets import address, glimpse, letters, number, read_sheets, text
 from tiva.readers.source import Source
-from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Totals, check_gaps_option, check_totals
+from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 FINAL_DEMAND: Mapping[str, tuple[str, str]] = {
@@ -55,6 +54,9 @@ OTHER_INPUTS: Mapping[str, str] = {
 VALUE_ADDED = "r64"
 OUTPUT = "r69"
 INTERMEDIATE_TOTAL = "r60"
+SUMS = (VALUE_ADDED, OUTPUT, INTERMEDIATE_TOTAL)
+"""Rows that are no other inputs."""
+
 _TITLE = re.compile(r"multi-?\s?regional input-output", re.IGNORECASE)
 _TOTAL = "tot"
 
@@ -65,6 +67,7 @@ def read_adb(
     year: int | None = None,
     value_added: ValueAddedChoice = "residual",
     missing: Literal["error", "zero"] = "error",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read an ADB MRIO workbook; blocks are found by the labels in the sheet, not by position.
 
@@ -79,6 +82,9 @@ def read_adb(
     missing
         What to do with cells of text such as ``NA``: refuse the table, or take them as zero and say so in the
         notes. Blank cells are zero in these workbooks.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -92,6 +98,7 @@ def read_adb(
     """
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("missing", missing, ("error", "zero"))
+    check_gaps_option(gaps)
     workbooks = [n for n in members(source) if _is_adb(source, n)]
     member = pick(source, workbooks, year, "ADB MRIO workbook", _year_of)
     sheets = read_sheets(source, member)
@@ -102,7 +109,7 @@ def read_adb(
     title = " ".join(text(cell) for row in rows[: block.header] for cell in row[:2])
     stated = ([*years_in(sheet), *years_in(title)] or [0])[0] or None
     values = _numbers(source, member, sheet, rows, block, missing)
-    return _table(source, member, block, values, title, check_year(source, member, stated, year), value_added)
+    return _table(source, member, block, values, title, check_year(source, member, stated, year), value_added, gaps)
 
 
 def _is_adb(source: Source, member: str) -> bool:
@@ -251,59 +258,59 @@ def _table(
     title: str,
     year: int | None,
     value_added: ValueAddedChoice,
+    gaps: Gaps,
 ) -> IcioTable:
-    axis = country_major(source, block.row_pairs, what="rows", member=member)
-    own = set(axis.sectors)
-    users = [k for k, pair in enumerate(block.columns) if pair[1] in own]
-    finals = [k for k, pair in enumerate(block.columns) if pair[1] in FINAL_DEMAND]
-    unknown = sorted({pair[1] for pair in block.columns} - own - set(FINAL_DEMAND))
-    if unknown:
-        expected = f"the {len(own)} sectors of the rows, {', '.join(FINAL_DEMAND)} and ToT"
-        refuse(source, "columns of unknown codes", member=member, got=listing(map(repr, unknown)), expected=expected)
-    categories = tuple(dict.fromkeys(block.columns[k][1] for k in finals))
-    wanted = [(a, c) for a in axis.areas for c in categories]
-    places = np.array(block.column_at)
-    user_at = places[users][
-        positions(source, axis.pairs, [block.columns[k] for k in users], what="columns against rows", member=member)
-    ]
-    final_at = places[finals][
-        positions(source, wanted, [block.columns[k] for k in finals], what="final demand columns", member=member)
-    ]
-    row_at = np.array(block.row_at)[axis.order]
+    uses = [pair for pair in block.columns if pair[1] not in FINAL_DEMAND]
+    places = [f"row {i + 1}" for i in block.row_at]
+    same_labels(source, block.row_pairs, uses, member=member, place=places.__getitem__, final=tuple(FINAL_DEMAND))
+    rows = list(zip(block.row_at, block.row_pairs, strict=True))
+    columns = list(zip(block.column_at, block.columns, strict=True))
+    found = Labelled.of(source, member, values, rows, columns, block.bottom, FINAL_DEMAND)
     published = value_added == "published"
-    if published and VALUE_ADDED not in block.bottom:
-        got = f"rows {', '.join(block.bottom) or 'none'} below the table"
-        do = 'get the whole workbook, or leave value_added="residual"'
-        refuse(source, "no value-added row", member=member, got=got, expected=f"row {VALUE_ADDED}", do=do)
-    others = {
-        OTHER_INPUTS.get(code, code): OtherInput(values[i, user_at], values[i, final_at].reshape(len(axis.areas), -1))
-        for code, i in block.bottom.items()
-        if published and code not in (VALUE_ADDED, OUTPUT, INTERMEDIATE_TOTAL)
-    }
+    _check_bottom(source, member, block, published, gaps)
+    totals = _totals(found, block.total_column)
+    block.notes.extend(check_totals(source, member, totals, gaps))
     if not published:
         block.notes.append(RESIDUAL_NOTE)
-    names = iso3(axis.areas, "ADB_MRIO", also={"RoW": "ROW"})
-    output = None
-    if block.total_column is not None:
-        output = values[row_at, block.total_column]
-    elif OUTPUT in block.bottom:
-        output = values[block.bottom[OUTPUT], user_at]
-    flows, demand = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
-    if output is not None:
-        check_output(source, member, output, flows, demand)
+    names = iso3(found.axis.areas, "ADB_MRIO", also={"RoW": "ROW"})
     return IcioTable.from_arrays(
-        flows,
-        demand,
-        countries=[names[a] for a in axis.areas],
-        sectors=axis.sectors,
-        final_demand_categories=[FINAL_DEMAND[c][0] for c in categories],
-        value_added=values[block.bottom[VALUE_ADDED], user_at] if published else None,
-        output=output,
-        other_inputs=others,
+        totals.intermediate,
+        totals.final,
+        countries=[names[a] for a in found.axis.areas],
+        sectors=found.axis.sectors,
+        final_demand_categories=[FINAL_DEMAND[c][0] for c in found.categories],
+        value_added=found.paid(VALUE_ADDED) if published else None,
+        output=totals.output,
+        other_inputs={OTHER_INPUTS.get(c, c): found.other(c) for c in found.below if published and c not in SUMS},
         year=year,
         unit="million USD",
         currency="USD",
-        provenance=_provenance(source, member, title, len(axis.areas), block.notes),
+        provenance=_provenance(source, member, title, len(found.axis.areas), block.notes),
+    )
+
+
+def _check_bottom(source: Source, member: str, block: _Block, published: bool, gaps: Gaps) -> None:
+    """Refuse a sheet without the row of value added: it is cut short."""
+    if VALUE_ADDED in block.bottom or (gaps == "keep" and not published):
+        return
+    got = f"rows {', '.join(block.bottom) or 'none'} below the table"
+    do = "the sheet is cut short: get the whole workbook"
+    do += "" if published else ", or pass gaps='keep' to read it without a check of its columns"
+    refuse(source, "no value-added row", member=member, got=got, expected=f"row {VALUE_ADDED}", do=do)
+
+
+def _totals(found: Labelled, total_column: int | None) -> Totals:
+    stated = {code: found.paid(code) for code in found.below}
+    output = stated.get(OUTPUT) if total_column is None else found.values[found.rows, total_column]
+    below = [row for code, row in stated.items() if code not in SUMS or code == VALUE_ADDED]
+    return Totals(
+        places=found.places(lambda i: f"row {i + 1}", lambda j: f"column {letters(j)}"),
+        intermediate=found.flows(),
+        final=found.demand(),
+        output=output,
+        below=np.sum(below, axis=0) if VALUE_ADDED in stated else None,
+        intermediate_total=stated.get(INTERMEDIATE_TOTAL),
+        output_row=stated.get(OUTPUT),
     )
 
 

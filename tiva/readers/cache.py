@@ -19,6 +19,7 @@ from typing import Any
 
 from tiva.errors import OutputError, ReaderError
 from tiva.files import replacing
+from tiva.readers.source import companions
 from tiva.table.icio_table import IcioTable, warn_of_contradictions
 from tiva.table.native import load, save
 
@@ -52,13 +53,15 @@ def key_of(path: Path, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]
     Parameters
     ----------
     path
-        File or folder; every byte and, in a folder, every relative name counts.
+        File or folder; every byte and, in a folder, every relative name counts, and so do the lists of countries and
+        labels beside it that its reader would read too.
     options
         All options of the call; of an option that names a file, the file's content counts too.
     """
     record: dict[str, Any] = {
         "source": path.name,
         "content": _digest(path),
+        "beside": {p.name: _digest(p) for p in companions(path)},
         "options": {k: repr(v) for k, v in sorted(options.items()) if v is not None},
         "option_files": {
             k: _digest(Path(v))
@@ -99,7 +102,7 @@ def cached(path: Path, options: Mapping[str, Any], folder: Path, parse: Callable
     except OSError as error:
         raise OutputError(f"the cache folder {folder} cannot be made: {error}") from error
     table = parse()
-    if _digest(path) != record["content"]:  # replaced while it was read
+    if key_of(path, options)[0] != key:  # replaced while it was read
         return table
     save(table, entry, compressed=False)
     record["provenance"] = table.provenance.to_dict()

@@ -9,7 +9,6 @@ import numpy as np
 
 from tiva.errors import listing
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     ValueAddedChoice,
@@ -25,6 +24,7 @@ from tiva.readers.grids import (
 from tiva.readers.grouping import Grouping, Groups, add_columns
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
@@ -45,6 +45,12 @@ FINAL_DEMAND = ("household", "government", "capital")
 OUTPUT_TOLERANCE = 0.01
 """Row sums against published output, of the world total: a wrong orientation is off by far more, rounding by less."""
 
+MAX_LABELS = 100_000
+"""Most labels of a list, and letters of a label: an HDF5 file can name arrays far larger than itself."""
+
+MAX_ROWS = 1_000
+"""Most rows of value added."""
+
 _CHUNK = 1 << 27
 
 
@@ -60,6 +66,8 @@ def read_emerging(
     sector_labels: Sequence[str] | None = None,
 ) -> IcioTable:
     """Read an EMERGING table; the flows are read in pieces and may be summed into groups on the way.
+
+    Rows are compared with the data set ``X`` as a whole, which shows another orientation, not a single changed cell.
 
     Parameters
     ----------
@@ -209,10 +217,10 @@ def _finite(source: Source, member: str, values: Any) -> FloatArray:
 
 def _vector(source: Source, member: str, item: Any, n: int) -> FloatArray:
     """Return a data set of shape (n, k) or (k, n) added over k, shape (n,)."""
-    values = np.atleast_2d(_finite(source, member, item[...]))
-    if n not in values.shape or values.ndim != 2:
+    if item.ndim not in (1, 2) or n not in item.shape or item.size > n * MAX_ROWS:
         got = f"{item.name} {item.shape}"
         refuse(source, "a shape that does not fit the labels", member=member, got=got, expected=f"{n} in one direction")
+    values = np.atleast_2d(_finite(source, member, item[...]))
     total: FloatArray = values.sum(axis=1 if values.shape[0] == n else 0)
     return total
 
@@ -261,10 +269,12 @@ def _strings(source: Source, member: str, file: Any, item: Any) -> list[str]:
 
     if item.dtype != h5py.ref_dtype:
         refuse(source, f"{item.name} is no list of strings", member=member, got=str(item.dtype), expected="cell array")
+    if item.size > MAX_LABELS:
+        refuse(source, f"{item.name}: too many labels", member=member, got=f"{item.size:,}", expected=f"{MAX_LABELS:,}")
     found = []
     for reference in np.asarray(item[...]).reshape(-1):
         target = file[reference]
-        if not isinstance(target, h5py.Dataset):
+        if not isinstance(target, h5py.Dataset) or target.size > MAX_LABELS:
             refuse(source, f"{item.name} is no list of strings", member=member, got=repr(target))
         codes = np.asarray(target[...]).reshape(-1)
         if codes.dtype.kind not in "ui":

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from tiva.errors import ReaderError, explain
-from tiva.kernels.arrays import FloatArray
+from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
     Pair,
@@ -29,6 +29,7 @@ from tiva.readers.grids import (
 )
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
@@ -66,6 +67,7 @@ def read_eora(
     unit: Literal["thousand USD", "million USD"] = "thousand USD",
     prices: Prices = "bp",
     labels: str | Path | None = None,
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read Eora26 matrices.
 
@@ -89,6 +91,10 @@ def read_eora(
     labels
         Folder or archive with ``labels_T.txt``, ``labels_FD.txt`` and ``labels_VA.txt`` (``indices.zip``), where they
         are not with the matrices; ``indices.zip`` beside the source is found by itself.
+    gaps
+        ``"refuse"``: rows of T that are shifted by one cell are refused by their lines, where inputs and value added
+        show it; ``"keep"``: they are kept, with a warning. The files state no totals and do not balance, so that a
+        cell that was changed, or a row of FD that is shifted, cannot be seen.
 
     Returns
     -------
@@ -103,6 +109,7 @@ def read_eora(
     check_choice("value_added", value_added, ("published", "residual"))
     check_choice("unit", unit, tuple(FACTORS))
     check_choice("prices", prices, ("bp", "pp"))
+    check_gaps_option(gaps)
     found = {name: match for name in members(source, ".txt") if (match := _MATRIX.search(name))}
     flows = [name for name, m in found.items() if m[3].upper() == "T" and m[2].lower() == prices]
     if not flows:
@@ -121,7 +128,7 @@ def read_eora(
     year = check_year(source, member, int(found[member][1]), year)
     with open_labels(source, labels) as index:
         axes = _Labels.read(index)
-    return _table(source, parts, axes, year, value_added, unit, prices)
+    return _table(source, parts, axes, year, value_added, unit, prices, gaps)
 
 
 def _recognise(source: Source) -> bool:
@@ -190,6 +197,59 @@ def read_labels(source: Source, name: str, fields: int) -> list[list[str]]:
     return rows
 
 
+@dataclass(frozen=True, slots=True)
+class _Axes:
+    """Country-sectors of the table, and which of them the files hold: all but the rest of the world's other ones.
+
+    Attributes
+    ----------
+    areas, sectors, categories
+        Labels in order of first appearance.
+    pairs
+        Country-sectors that the files hold, in the order of the table.
+    order, final_order
+        Their positions in the files, and those of final demand.
+    place
+        Their positions in the table.
+    notes
+        What the table has that the files do not.
+    """
+
+    areas: tuple[str, ...]
+    sectors: tuple[str, ...]
+    categories: tuple[str, ...]
+    pairs: list[Pair]
+    order: IntArray
+    final_order: IntArray
+    place: IntArray
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(cls, source: Source, parts: Mapping[str, str], labels: _Labels) -> _Axes:
+        areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
+        sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
+        known = set(labels.rows)
+        rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
+        only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
+        if len(areas) * len(sectors) > 2 * len(known) + 100:
+            got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
+            refuse(source, "labels_T.txt does not have every country with every sector", got=got)
+        pairs = [(a, s) for a in areas for s in sectors if not rest or (a in rest) == (s in only_rest)]
+        categories = tuple(dict.fromkeys(c for _, c in labels.final))
+        final = [(a, c) for a in areas for c in categories]
+        note = f"{listing_of(rest)} has the one sector {listing_of(only_rest)}; it is empty elsewhere"
+        return cls(
+            areas,
+            sectors,
+            categories,
+            pairs,
+            positions(source, pairs, labels.rows, what="labels_T.txt", member=parts["T"]),
+            positions(source, final, labels.final, what="labels_FD.txt", member=parts["FD"]),
+            np.array([areas.index(a) * len(sectors) + sectors.index(s) for a, s in pairs]),
+            (note,) if rest else (),
+        )
+
+
 def _table(
     source: Source,
     parts: Mapping[str, str],
@@ -198,54 +258,36 @@ def _table(
     value_added: ValueAddedChoice,
     unit: str,
     prices: str,
+    gaps: Gaps,
 ) -> IcioTable:
-    member = parts["T"]
-    areas = tuple(dict.fromkeys(a for a, _ in labels.rows))
-    sectors = tuple(dict.fromkeys(s for _, s in labels.rows))
-    known = set(labels.rows)
-    rest = {a for a in areas if a == "ROW" and sum(1 for pair in known if pair[0] == a) == 1}
-    only_rest = {s for a, s in known if a in rest} - {s for a, s in known if a not in rest}
-    if len(areas) * len(sectors) > 2 * len(known) + 100:
-        got = f"{len(areas)} countries and {len(sectors)} sectors in {len(known)} labels"
-        refuse(source, "labels_T.txt does not have every country with every sector", got=got)
-    pairs = [(a, s) for a in areas for s in sectors if not rest or (a in rest) == (s in only_rest)]
-    order = positions(source, pairs, labels.rows, what="labels_T.txt", member=member)
-    n = len(areas) * len(sectors)
-    place = np.array([areas.index(a) * len(sectors) + sectors.index(s) for a, s in pairs])
-    flows = _matrix(source, member, len(labels.rows), len(labels.rows))
-    categories = tuple(dict.fromkeys(c for _, c in labels.final))
-    final_order = positions(
-        source, [(a, c) for a in areas for c in categories], labels.final, what="labels_FD.txt", member=parts["FD"]
-    )
-    demand = _matrix(source, parts["FD"], len(labels.rows), len(labels.final))
-    factor = FACTORS[unit]
-    z = np.zeros((n, n))
-    z[np.ix_(place, place)] = flows[np.ix_(order, order)] * factor
-    y = np.zeros((n, len(final_order)))
-    y[place] = demand[np.ix_(order, final_order)] * factor
-    notes = [f"numbers of the files (thousand USD) times {factor:g}", f"{prices} prices"]
-    if rest:
-        notes.append(f"{listing_of(rest)} has the one sector {listing_of(only_rest)}; it is empty elsewhere")
+    axes, factor, count = _Axes.of(source, parts, labels), FACTORS[unit], len(labels.rows)
+    n = len(axes.areas) * len(axes.sectors)
+    z, y, added = np.zeros((n, n)), np.zeros((n, len(axes.final_order))), np.zeros(n)
+    flows = _matrix(source, parts["T"], count, count)
+    z[np.ix_(axes.place, axes.place)] = flows[np.ix_(axes.order, axes.order)] * factor
+    demand = _matrix(source, parts["FD"], count, len(labels.final))
+    y[axes.place] = demand[np.ix_(axes.order, axes.final_order)] * factor
+    notes = [f"numbers of the files (thousand USD) times {factor:g}", f"{prices} prices", *axes.notes]
     published, others = None, {}
     if "VA" in parts:
-        rows = _matrix(source, parts["VA"], len(labels.value_added), len(labels.rows))
-        added = np.zeros(n)
-        added[place] = rows[:, order].sum(axis=0) * factor
+        rows = _matrix(source, parts["VA"], len(labels.value_added), count)
+        added[axes.place] = rows[:, axes.order].sum(axis=0) * factor
         output = z.sum(axis=1) + y.sum(axis=1)
         gap, note = balancing_row(output, z.sum(axis=0), added, DISCREPANCY)
-        _check_gap(source, member, gap, output)
+        _check_gap(source, parts["T"], gap, output)
+        notes.extend(check_totals(source, parts["T"], _totals(axes, z, y, added), gaps))
         if value_added == "published":
             published, others = added, {DISCREPANCY: gap}
             notes.append(note)
     if published is None:
         notes.append(RESIDUAL_NOTE)
-    names = iso3(areas, "EORA26")
+    names = iso3(axes.areas, "EORA26")
     return IcioTable.from_arrays(
         z,
         y,
-        countries=[names[a] for a in areas],
-        sectors=sectors,
-        final_demand_categories=[FINAL_DEMAND.get(c.split()[-1], c) for c in categories],
+        countries=[names[a] for a in axes.areas],
+        sectors=axes.sectors,
+        final_demand_categories=[FINAL_DEMAND.get(c.split()[-1], c) for c in axes.categories],
         value_added=published,
         other_inputs=others,
         year=year,
@@ -259,6 +301,20 @@ def _table(
             citation="Lenzen, Moran, Kanemoto and Geschke (2013), Economic Systems Research 25: 20-49",
             notes=tuple(notes),
         ),
+    )
+
+
+def _totals(axes: _Axes, z: FloatArray, y: FloatArray, added: FloatArray) -> Totals:
+    live = axes.place
+    return Totals(
+        places=Places([".".join(pair) for pair in axes.pairs], [f"line {i + 1}" for i in axes.order.tolist()]),
+        intermediate=z[np.ix_(live, live)],
+        final=y[live],
+        output=None,
+        below=added[live],
+        rounding=PUBLISHED_ROUNDING,
+        balanced=False,
+        joined=False,
     )
 
 

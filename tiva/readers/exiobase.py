@@ -19,7 +19,6 @@ from tiva.readers.grids import (
     Pair,
     ValueAddedChoice,
     check_choice,
-    check_output,
     check_year,
     country_major,
     guarded,
@@ -30,10 +29,12 @@ from tiva.readers.grids import (
     read_grid,
     read_header,
     refuse,
+    same_labels,
     years_in,
 )
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Places, Totals, check_gaps_option, check_totals
 from tiva.table.icio_table import IcioTable, OtherInput
 from tiva.table.provenance import Provenance
 
@@ -62,6 +63,7 @@ def read_exiobase(
     year: int | None = None,
     value_added: ValueAddedChoice = "residual",
     system: Literal["ixi", "pxp"] | None = None,
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read an EXIOBASE 3 system.
 
@@ -79,6 +81,9 @@ def read_exiobase(
         taxes less subsidies on products become ``other_inputs``. ``"residual"``: output less intermediate inputs.
     system
         Industries (``"ixi"``) or products (``"pxp"``), where both are there.
+    gaps
+        ``"refuse"``: rows that miss ``x.txt`` by more than 5 %, or whose cells are shifted by one (where the
+        value-added rows show it), are refused by their lines; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -94,11 +99,12 @@ def read_exiobase(
     check_choice("value_added", value_added, ("published", "residual"))
     if system is not None:
         check_choice("system", system, ("ixi", "pxp"))
+    check_gaps_option(gaps)
     root = _root(source, year, system)
     stated = ([*years_in(root.rstrip("/")), *years_in(source.name)] or [0])[0] or None
     names = {name[len(root) :]: name for name in members(source, ".txt") if name.startswith(root)}
     year = check_year(source, root, stated, year)
-    return _System(source, root, names).table(year, value_added)
+    return _System(source, root, names).table(year, value_added, gaps)
 
 
 def _roots(source: Source) -> list[str]:
@@ -141,13 +147,10 @@ class _System:
     root: str
     names: Mapping[str, str]
 
-    def table(self, year: int | None, value_added: ValueAddedChoice) -> IcioTable:
+    def table(self, year: int | None, value_added: ValueAddedChoice, gaps: Gaps) -> IcioTable:
         notes: list[str] = []
         part = "Z.txt" if "Z.txt" in self.names else "A.txt"
-        columns, rows, flows = self._matrix(part)
-        axis = country_major(self.source, rows, what="rows", member=self.names[part])
-        at = positions(self.source, axis.pairs, columns, what="columns against rows", member=self.names[part])
-        flows = flows if _same(axis.order) and _same(at) else flows[np.ix_(axis.order, at)]
+        axis, flows, lines = self._flows(part)
         categories, demand = self._demand(axis)
         output = self._output(axis)
         if part == "A.txt":
@@ -156,17 +159,23 @@ class _System:
                 notes.append("no x.txt: output solves x = A x + y")
             flows = flows * output
             notes.append("flows are coefficients times output")
-        if output is not None:
-            check_output(self.source, self.names[part], output, flows, demand)
         unit = self._unit(axis, notes)
-        published: FloatArray | None = None
-        others: dict[str, OtherInput] = {}
-        if value_added == "published":
-            published, others = self._factors(axis, categories, notes)
-        else:
+        factors = self._factors(axis, categories, notes, needed=value_added == "published")
+        totals = Totals(
+            places=Places([" ".join(pair) for pair in axis.pairs], lines),
+            intermediate=flows,
+            final=demand,
+            output=output,
+            below=None if factors is None else sum((o.intermediate for o in factors[1].values()), start=factors[0]),
+            rounding=PUBLISHED_ROUNDING,
+            balanced=False,
+            joined=False,
+        )
+        notes.extend(check_totals(self.source, self.names[part], totals, gaps))
+        published, others = factors if factors is not None and value_added == "published" else (None, {})
+        if published is None:
             notes.append(RESIDUAL_NOTE)
         names = iso3(axis.areas, "EXIOBASE3", two_letters=True)
-        used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
         return IcioTable.from_arrays(
             flows,
             demand,
@@ -179,16 +188,35 @@ class _System:
             year=year,
             unit=unit[0],
             currency=unit[1],
-            provenance=Provenance(
-                source="EXIOBASE 3",
-                edition=next((s for s in ("ixi", "pxp") if s in f"{self.source.name}/{self.root}".lower()), ""),
-                files=tuple(self.source.describe_file(name) for name in used),
-                reader="exiobase",
-                licence=EXIOBASE_LICENCE,
-                citation=EXIOBASE_CITATION,
-                notes=tuple(notes),
-            ),
+            provenance=self._provenance(part, notes),
         )
+
+    def _flows(self, part: str) -> tuple[Axis, FloatArray, list[str]]:
+        """Return country-sectors, their flows, and the lines in which they stand."""
+        member = self.names[part]
+        columns, rows, flows = self._matrix(part)
+        first = self._first(part)
+        same_labels(self.source, rows, columns, member=member, place=lambda i: f"line {first + i}")
+        axis = country_major(self.source, rows, what="rows", member=member)
+        at = positions(self.source, axis.pairs, columns, what="columns against rows", member=member)
+        flows = flows if _same(axis.order) and _same(at) else flows[np.ix_(axis.order, at)]
+        return axis, flows, [f"line {first + i}" for i in axis.order.tolist()]
+
+    def _provenance(self, part: str, notes: list[str]) -> Provenance:
+        used = [n for k, n in self.names.items() if k in (part, "Y.txt", "x.txt", "unit.txt") or k.endswith("/F.txt")]
+        return Provenance(
+            source="EXIOBASE 3",
+            edition=next((s for s in ("ixi", "pxp") if s in f"{self.source.name}/{self.root}".lower()), ""),
+            files=tuple(self.source.describe_file(name) for name in used),
+            reader="exiobase",
+            licence=EXIOBASE_LICENCE,
+            citation=EXIOBASE_CITATION,
+            notes=tuple(notes),
+        )
+
+    def _first(self, part: str) -> int:
+        """Return the line of the first row of a matrix."""
+        return _header_lines(read_header(self.source, self.names[part], separator="\t", lines=3), 2) + 1
 
     def _matrix(self, part: str) -> tuple[list[Pair], list[Pair], FloatArray]:
         return _labelled(self.source, self.names[part], 2)
@@ -250,8 +278,9 @@ class _System:
         return UNITS.get(every[0], (every[0], every[0].split()[-1] if every[0].split() else ""))
 
     def _factors(
-        self, axis: Axis, categories: tuple[str, ...], notes: list[str]
-    ) -> tuple[FloatArray, dict[str, OtherInput]]:
+        self, axis: Axis, categories: tuple[str, ...], notes: list[str], *, needed: bool
+    ) -> tuple[FloatArray, dict[str, OtherInput]] | None:
+        """Return value added and taxes by name; ``None`` where no extension has them and they are not needed."""
         seen: dict[str, list[str]] = {}
         for key, member in sorted(self.names.items()):
             if not re.search(r"(?:^|/)F\.txt$", key):
@@ -270,7 +299,7 @@ class _System:
                 if not taxes:
                     notes.append(f"no row {TAX_ROW!r}")
                 return np.sum(parts, axis=0), taxes
-        return self._no_factors(seen)
+        return self._no_factors(seen) if needed else None
 
     def _no_factors(self, seen: Mapping[str, list[str]]) -> NoReturn:
         refuse(
@@ -298,7 +327,7 @@ def _same(order: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> bool:
 def _labelled(source: Source, member: str, label_columns: int) -> tuple[list[Pair], list[Pair], FloatArray]:
     """Read a matrix with two header lines (and perhaps one of index names) and label columns at the left."""
     header = read_header(source, member, separator="\t", lines=3)
-    lines = 3 if not any(header[2][label_columns:]) else 2
+    lines = _header_lines(header, label_columns)
     if len(header[0]) != len(header[1]) or len(header[0]) <= label_columns or header[0][0] != "region":
         got = f"{len(header[0])} and {len(header[1])} cells, first {header[0][0]!r}"
         refuse(source, "unknown header", member=member, line=1, got=got, expected="region and sector lines, equal")
@@ -307,6 +336,11 @@ def _labelled(source: Source, member: str, label_columns: int) -> tuple[list[Pai
         source, member, separator="\t", header_lines=lines, label_columns=label_columns, width=len(columns)
     )
     return columns, [(row[0], row[1]) for row in grid.labels], grid.values
+
+
+def _header_lines(header: list[list[str]], label_columns: int) -> int:
+    """Return 3 where a line of index names follows the two header lines, else 2."""
+    return 3 if not any(header[2][label_columns:]) else 2
 
 
 def _factor_rows(source: Source, member: str, wanted: list[Pair]) -> dict[str, FloatArray]:

@@ -1,4 +1,4 @@
-"""Rows of the extensions that come with a table: EXIOBASE 3 (``F.txt``) and Eora26 (``Q.txt``), one row at a time."""
+"""Rows of the extensions that come with a table: EXIOBASE 3 (``F.txt``), Eora26 (``Q.txt``), GLORIA (``TQ``)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from tiva.errors import UnknownLabelError, UsageError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.eora import EORA_LICENCE, open_labels, read_labels
 from tiva.readers.exiobase import EXIOBASE_CITATION, EXIOBASE_LICENCE, row_of_cells
+from tiva.readers.gloria import GLORIA_CITATION, GLORIA_LICENCE, is_gloria, satellite_labels
 from tiva.readers.grids import Pair, guarded, header_of, iso3, members, pick, refuse, years_in
 from tiva.readers.source import Source
 from tiva.table.provenance import Provenance
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _EORA = re.compile(r"(?:^|[/!])(?:Eora26_)?(\d{4})_(bp|pp)_Q\.txt$", re.IGNORECASE)
 _EXIOBASE = re.compile(r"(?:^|[/!])F\.txt$")
+_GLORIA = re.compile(r"_(TQ|YQ)-Results_(\d{4})_(\d{3})_Markup(\d{3})\(full\)\.csv$")
 _UNIT = re.compile(r"\(([^()]+)\)")
 _HEADER_LINES = 2
 
@@ -42,9 +44,11 @@ class Choice:
     member
         Member of the source, or a folder in it (``"satellite"``).
     line
-        Line of the label file, where a label stands more than once (Eora26).
+        Line of the labels, where a label stands more than once (Eora26, GLORIA).
     edition
         ``"ixi"`` or ``"pxp"`` where the table is of one of them.
+    unit
+        Given by the caller: no unit is looked for.
     """
 
     variable: str | None
@@ -52,13 +56,29 @@ class Choice:
     member: str | None
     line: int | None
     edition: str
+    unit: str | None = None
 
 
 def extension_members(source: Source) -> tuple[str, ...]:
-    """Return the members that hold an extension of EXIOBASE 3 or Eora26."""
+    """Return the members that hold an extension of EXIOBASE 3, Eora26 or GLORIA.
+
+    Raises
+    ------
+    ReaderError
+        The flows of GLORIA without its satellites, which are in an archive of their own.
+    """
     names = members(source, ".txt")
     found = [n for n in names if _EXIOBASE.search(n) and header_of(source, n).startswith("region\t")]
-    return (*found, *(n for n in names if _EORA.search(n)))
+    gloria = [n for n in members(source, ".csv") if (m := _GLORIA.search(n)) and m[1] == "TQ"]
+    if not gloria and is_gloria(source):
+        refuse(
+            source,
+            "no satellites of GLORIA",
+            got=source.describe(),
+            expected="..._TQ-Results_YYYY_VVV_Markup001(full).csv",
+            do="pass the folder or archive GLORIA_SatelliteAccounts_VVV_YYYY; they are not with the flows",
+        )
+    return (*found, *(n for n in names if _EORA.search(n)), *gloria)
 
 
 def read_extension(
@@ -75,7 +95,8 @@ def read_extension(
     choice
         Which row.
     labels
-        Folder or archive with the label files of Eora26, where they are not with the numbers.
+        Folder or archive with the label files of Eora26, or the ReadMe workbook of GLORIA, where they are not with the
+        numbers.
 
     Returns
     -------
@@ -93,6 +114,8 @@ def read_extension(
     """
     if any(_EORA.search(name) for name in found):
         return _eora(source, [n for n in found if _EORA.search(n)], choice, labels)
+    if any(_GLORIA.search(name) for name in found):
+        return _gloria(source, [n for n in found if _GLORIA.search(n)], choice, labels)
     return _exiobase(source, found, choice)
 
 
@@ -134,7 +157,7 @@ def _exiobase(source: Source, found: Sequence[str], choice: Choice) -> tuple[pd.
     name = holders[0]
     pairs, values = _exiobase_row(source, name, variable)
     notes, used = _direct_use(source, name, variable)
-    unit, unit_files = _exiobase_unit(source, name, variable)
+    unit, unit_files = (choice.unit, ()) if choice.unit else _exiobase_unit(source, name, variable)
     year = next(iter(_years(source, name)), None)
     provenance = Provenance(
         source="EXIOBASE 3",
@@ -228,26 +251,22 @@ def _exiobase_unit(source: Source, member: str, variable: str) -> tuple[str, tup
 def _eora(
     source: Source, found: Sequence[str], choice: Choice, labels: str | Path | None
 ) -> tuple[pd.DataFrame, Provenance]:
-    if choice.member is not None:
-        if choice.member not in found:
-            raise UnknownLabelError("member", choice.member, found)
-        found = [choice.member]
-
     def year_of(name: str) -> int:
         match = _EORA.search(name)
         return int(match[1]) if match else 0
 
-    name = pick(source, found, choice.year, "Eora26 satellite", year_of)
+    name = pick(source, _chosen(found, choice), choice.year, "Eora26 satellite", year_of)
     with open_labels(source, labels) as index:
         pairs = [(row[1], row[3]) for row in read_labels(index, "labels_T.txt", 4)]
-        rows = [" - ".join(x for x in row[:2] if x) for row in read_labels(index, "labels_Q.txt", 1)]
-    at = _eora_position(rows, choice)
-    values = _eora_row(source, name, at, len(rows), len(pairs))
+        fields = [row[:2] for row in read_labels(index, "labels_Q.txt", 1)]
+    rows = [" - ".join(x for x in row if x) for row in fields]
+    at = _position(rows, [row[0] for row in fields], choice, "labels_Q.txt")
+    values = _row(source, name, at, len(rows), len(pairs), "labels_Q.txt")
     notes: tuple[str, ...] = (f"line {at + 1} of labels_Q.txt",)
     used = [name]
     direct = [n for n in members(source, ".txt") if n.casefold() == (name[: -len("Q.txt")] + "QY.txt").casefold()]
     if direct:
-        notes += (_direct_note("QY.txt", _eora_row(source, direct[0], at, len(rows), None)),)
+        notes += (_direct_note("QY.txt", _row(source, direct[0], at, len(rows), None, "labels_Q.txt")),)
         used += direct
     units = _UNIT.findall(rows[at])
     provenance = Provenance(
@@ -261,44 +280,96 @@ def _eora(
     return _frame(pairs, values, "EORA26", rows[at], units[0] if units else "", year_of(name)), provenance
 
 
-def _eora_position(rows: Sequence[str], choice: Choice) -> int:
-    """Return the row that is meant: by its label, the first field of it, or its line."""
+def _gloria(
+    source: Source, found: Sequence[str], choice: Choice, labels: str | Path | None
+) -> tuple[pd.DataFrame, Provenance]:
+    """Read a row of TQ: industries of each region, then its products, which have none."""
+
+    def year_of(name: str) -> int:
+        match = _GLORIA.search(name)
+        return int(match[2]) if match else 0
+
+    name = pick(source, _chosen(found, choice), choice.year, "GLORIA satellite", year_of)
+    names, accounts = satellite_labels(source, labels)
+    n, regions = len(names.sectors), len(names.regions)
+    rows = [f"{account.head} - {account.name}" for account in accounts]
+    if choice.variable is not None:  # the workbook puts indicators in quotes
+        choice = replace(choice, variable=choice.variable.strip("' "))
+    at = _position(rows, [account.name for account in accounts], choice, "the sheet 'Satellites'")
+    values = _row(source, name, at, len(rows), regions * 2 * n, "the sheet 'Satellites'").reshape(regions, 2, n)
+    if values[:, 1].any():
+        got = f"{np.count_nonzero(values[:, 1])} entries in product columns"
+        refuse(source, "satellites of products", member=name, line=at + 1, got=got, expected="those of industries only")
+    notes: tuple[str, ...] = (f"line {at + 1} of the satellites",)
+    direct = [n for n in members(source, ".csv") if n == name.replace("_TQ-Results_", "_YQ-Results_")]
+    if direct:
+        width = regions * len(names.final_demand)
+        notes += (_direct_note("YQ", _row(source, direct[0], at, len(rows), width, "the sheet 'Satellites'")),)
+    match = _GLORIA.search(name)
+    provenance = Provenance(
+        source="GLORIA",
+        edition=f"{match[3]} satellite accounts" if match else "satellite accounts",
+        files=tuple(source.describe_file(n) for n in (name, *direct)),
+        reader="satellite",
+        licence=GLORIA_LICENCE,
+        citation=GLORIA_CITATION,
+        notes=notes,
+    )
+    pairs = [(region, sector) for region in names.regions for sector in names.sectors]
+    return _frame(pairs, values[:, 0].reshape(-1), "GLORIA", rows[at], accounts[at].unit, year_of(name)), provenance
+
+
+def _chosen(found: Sequence[str], choice: Choice) -> Sequence[str]:
+    """Return the member asked for, or all."""
+    if choice.member is None:
+        return found
+    if choice.member not in found:
+        raise UnknownLabelError("member", choice.member, found)
+    return [choice.member]
+
+
+def _position(rows: Sequence[str], names: Sequence[str], choice: Choice, where: str) -> int:
+    """Return the row that is meant: by its label, the name in it, or its line."""
     if choice.line is not None:
         if not 1 <= choice.line <= len(rows):
-            raise UnknownLabelError("line of labels_Q.txt", str(choice.line), [f"1 to {len(rows)}"])
-        if choice.variable is not None and not rows[choice.line - 1].startswith(choice.variable):
-            raise UnknownLabelError("variable of that line", choice.variable, [rows[choice.line - 1]])
-        return choice.line - 1
+            raise UnknownLabelError(f"line of {where}", str(choice.line), [f"1 to {len(rows)}"])
+        at = choice.line - 1
+        if choice.variable is not None and not (rows[at].startswith(choice.variable) or names[at] == choice.variable):
+            raise UnknownLabelError("variable of that line", choice.variable, [rows[at]])
+        return at
     if choice.variable is None:
         if len(rows) == 1:
             return 0
-        raise UsageError(explain("Q has several rows", got=listing(rows, limit=20), do="choose variable=..."))
+        raise UsageError(
+            explain("the satellites have several rows", got=listing(rows, limit=20), do="choose variable=...")
+        )
     wanted = choice.variable
     fitting = [i for i, label in enumerate(rows) if label == wanted]
-    fitting = fitting or [i for i, label in enumerate(rows) if label.split(" - ")[0] == wanted]
+    fitting = fitting or [i for i, name in enumerate(names) if name == wanted]
     if not fitting:
-        raise UnknownLabelError("variable", wanted, list(dict.fromkeys(rows)))
+        raise UnknownLabelError("variable", wanted, list(dict.fromkeys((*names, *rows))))
     if len(fitting) > 1:
         raise UsageError(
             explain(
                 f"{len(fitting)} rows are named {wanted!r}",
                 got=listing((f"line {i + 1}: {rows[i]}" for i in fitting), limit=20),
-                do='choose the line of labels_Q.txt with select={"line": "..."}',
+                do=f'choose the line of {where} with select={{"line": "..."}}',
             )
         )
     return fitting[0]
 
 
-def _eora_row(source: Source, member: str, at: int, rows: int, columns: int | None) -> FloatArray:
+def _row(source: Source, member: str, at: int, rows: int, columns: int | None, where: str) -> FloatArray:
     """Return one row of a matrix without labels, having counted its lines."""
     values: FloatArray | None = None
+    separator = "," if member.lower().endswith(".csv") else "\t"
     count = 0
     with _lines(source, member) as lines:
         for line in lines:
             if not line.strip():
                 continue
             if count == at:
-                cells = line.rstrip("\r\n").rstrip("\t").split("\t")
+                cells = line.rstrip("\r\n").rstrip("\t").split(separator)
                 values = row_of_cells(source, member, count + 1, f"row {at + 1}", cells, columns or len(cells))
             count += 1
     if values is None or count != rows:
@@ -307,7 +378,7 @@ def _eora_row(source: Source, member: str, at: int, rows: int, columns: int | No
             "another number of rows than labels",
             member=member,
             got=f"{count} rows",
-            expected=f"{rows}, one a line of labels_Q.txt",
+            expected=f"{rows}, one a line of {where}",
             do="the file is cut off, or the labels are of another release",
         )
     return np.asarray(values)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tiva.kernels.arrays import FloatArray, IntArray
-from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP, PUBLISHED_ROUNDING
 from tiva.readers._wiod import ABROAD, NON_RESIDENTS, TAXES
 from tiva.readers.grids import (
     RESIDUAL_NOTE,
@@ -17,21 +16,22 @@ from tiva.readers.grids import (
     ValueAddedChoice,
     check_choice,
     check_year,
-    country_major,
     header_of,
     iso3,
     members,
     pick,
-    positions,
     read_grid,
     read_header,
     read_long,
     refuse,
+    same_labels,
     years_in,
 )
+from tiva.readers.labelled import Labelled
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
-from tiva.table.icio_table import IcioTable, OtherInput
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps, Totals, check_gaps_option, check_totals
+from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 if TYPE_CHECKING:
@@ -67,7 +67,13 @@ _CITATION = "Eurostat, FIGARO tables: EU inter-country supply, use and input-out
 _LICENCE = "CC BY 4.0 (Eurostat re-use policy)"
 
 
-def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAddedChoice = "residual") -> IcioTable:
+def read_figaro(
+    source: Source,
+    *,
+    year: int | None = None,
+    value_added: ValueAddedChoice = "residual",
+    gaps: Gaps = "refuse",
+) -> IcioTable:
     """Read a FIGARO inter-country input-output table.
 
     Parameters
@@ -79,6 +85,11 @@ def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAd
     value_added
         ``"published"``: the sum of the rows D1, D29X39 and B2A3G; the rows D21X31, OP_RES and OP_NRES become
         ``other_inputs``. ``"residual"``: output less intermediate inputs.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
+        The file has no output: columns are compared with row sums, so that what is shifted within final demand alone
+        cannot be seen.
 
     Returns
     -------
@@ -91,14 +102,16 @@ def read_figaro(source: Source, *, year: int | None = None, value_added: ValueAd
         Labels or cells that are not those of the layout, with line or column.
     """
     check_choice("value_added", value_added, ("published", "residual"))
-    found = [name for name in members(source, ".csv") if _form(source, name)]
+    check_gaps_option(gaps)
+    found = [name for name in members(source) if _form(source, name)]
     member = pick(source, found, year, "FIGARO input-output table")
     if _form(source, member) == "matrix":
         rows, columns, values, notes = _matrix(source, member)
     else:
         rows, columns, values, notes = _flat(source, member)
     stated = (years_in(member) or (None,))[-1]
-    return _table(source, member, rows, columns, values, notes, check_year(source, member, stated, year), value_added)
+    year = check_year(source, member, stated, year)
+    return _table(source, member, rows, columns, values, notes, year, value_added, gaps)
 
 
 def _form(source: Source, member: str) -> str:
@@ -109,23 +122,25 @@ def _form(source: Source, member: str) -> str:
 
 
 def _recognise(source: Source) -> bool:
-    return any(_form(source, name) for name in members(source, ".csv"))
+    return any(_form(source, name) for name in members(source))
 
 
-def _split(source: Source, member: str, label: str, place: str) -> Pair:
+def _split(source: Source, member: str, label: str, place: str, line: int) -> Pair:
     area, mark, code = label.partition("_")
     if area == "WRL" and code.startswith("REST_"):
         area, code = "WRL_REST", code.removeprefix("REST_")
     if not mark or not area or not code:
-        refuse(source, f"{place}: a label that is not AREA_CODE", member=member, got=repr(label), expected="AT_A01")
+        what = f"{place}: a label that is not AREA_CODE"
+        refuse(source, what, member=member, line=line, got=repr(label), expected="AT_A01")
     return area, code
 
 
 def _matrix(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArray, list[str]]:
     header = read_header(source, member, separator=",", lines=1)[0]
     grid = read_grid(source, member, separator=",", header_lines=1, label_columns=1, width=len(header) - 1)
-    columns = [_split(source, member, x, f"header, column {j}") for j, x in enumerate(header[1:], start=2)]
-    rows = [_split(source, member, x[0], f"line {i}") for i, x in enumerate(grid.labels, start=grid.first_line)]
+    columns = [_split(source, member, x, f"column {j}", 1) for j, x in enumerate(header[1:], start=2)]
+    rows = [_split(source, member, x[0], "column 1", i) for i, x in enumerate(grid.labels, start=grid.first_line)]
+    _check_labels(source, member, rows, columns, [f"line {i + grid.first_line}" for i in range(len(rows))])
     return rows, columns, grid.values, []
 
 
@@ -137,6 +152,10 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     row_codes, row_labels = _by_appearance(frame[header[0]])
     column_codes, column_labels = _by_appearance(frame[header[1]])
     values = frame[header[-1]].to_numpy(dtype=np.float64)
+    rows = [_split(source, member, x, "column 1", i) for x, i in _first_lines(row_codes, row_labels)]
+    columns = [_split(source, member, x, "column 2", i) for x, i in _first_lines(column_codes, column_labels)]
+    lines = [i for _, i in _first_lines(row_codes, row_labels)]
+    _check_labels(source, member, rows, columns, [f"line {i}" for i in lines])
     cell = row_codes * len(column_labels) + column_codes
     total = len(row_labels) * len(column_labels)
     if total > 4 * cell.size + 1000 and (values == 0).any():
@@ -161,8 +180,6 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     grid = np.zeros(total)
     grid[cell] = values
     notes = [f"{absent:,} of {total:,} cells are not in the file, which has no zeros, and are zero"] if absent else []
-    rows = [_split(source, member, x, "column 1") for x in row_labels]
-    columns = [_split(source, member, x, "column 2") for x in column_labels]
     return rows, columns, grid.reshape(len(rows), len(columns)), notes
 
 
@@ -172,6 +189,20 @@ def _by_appearance(column: pd.Series[str]) -> tuple[IntArray, list[str]]:
     codes, uniques = pd.factorize(column.cat.codes.to_numpy())
     labels = [str(x).strip() for x in column.cat.categories[uniques]]
     return codes.astype(np.int64), labels
+
+
+def _first_lines(codes: IntArray, labels: Sequence[str]) -> list[tuple[str, int]]:
+    """Return each label with the line in which it stands first."""
+    return list(zip(labels, (np.unique(codes, return_index=True)[1] + 2).tolist(), strict=True))
+
+
+def _check_labels(source: Source, member: str, rows: list[Pair], columns: list[Pair], places: list[str]) -> None:
+    """Refuse rows that have no column of the same name, and the reverse."""
+    body = [(pair, place) for pair, place in zip(rows, places, strict=True) if pair[0] != ACCOUNTS]
+    uses = [pair for pair in columns if pair[1] not in FINAL_DEMAND]
+    same_labels(
+        source, [pair for pair, _ in body], uses, member=member, place=lambda i: body[i][1], final=tuple(FINAL_DEMAND)
+    )
 
 
 def _second(cell: IntArray, value: int) -> int:
@@ -187,56 +218,35 @@ def _table(
     notes: list[str],
     year: int | None,
     value_added: ValueAddedChoice,
+    gaps: Gaps,
 ) -> IcioTable:
     body = [(i, pair) for i, pair in enumerate(rows) if pair[0] != ACCOUNTS]
-    axis = country_major(source, [pair for _, pair in body], what="rows", member=member)
-    own = set(axis.sectors)
-    users = [(j, pair) for j, pair in enumerate(columns) if pair[1] in own]
-    finals = [(j, pair) for j, pair in enumerate(columns) if pair[1] in FINAL_DEMAND]
-    unknown = sorted({pair[1] for pair in columns} - own - set(FINAL_DEMAND))
-    if unknown:
-        refuse(
-            source,
-            "columns that are neither sectors nor final demand",
-            member=member,
-            got=", ".join(unknown[:5]),
-            expected=f"the sectors of the rows, and {', '.join(FINAL_DEMAND)}",
-        )
-    user_place = positions(source, axis.pairs, [p for _, p in users], what="columns against rows", member=member)
-    categories = tuple(dict.fromkeys(p[1] for _, p in finals))
-    wanted = [(a, c) for a in axis.areas for c in categories]
-    final_place = positions(source, wanted, [p for _, p in finals], what="final demand columns", member=member)
-    row_at = np.array([i for i, _ in body], dtype=np.int64)[axis.order]
-    user_at = np.array([j for j, _ in users], dtype=np.int64)[user_place]
-    final_at = np.array([j for j, _ in finals], dtype=np.int64)[final_place]
     accounts = {pair[1]: i for i, pair in enumerate(rows) if pair[0] == ACCOUNTS}
-    published = _value_added(source, member, accounts, values, user_at) if value_added == "published" else None
-    absent = [code for code in VALUE_ADDED if code not in accounts]
-    if absent:
-        lost = ", ".join(f"{ACCOUNTS}_{code}" for code in absent)
-        unchecked = "columns could not be checked against row sums; the file may be cut off or edited"
-        notes.append(f"rows {lost} are not in the file: {unchecked}")
-    else:
-        z, y = values[np.ix_(row_at, user_at)], values[np.ix_(row_at, final_at)]
-        below = values[np.ix_(np.array(list(accounts.values()), dtype=np.int64), user_at)]
-        _check_columns(source, member, z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0) + below.sum(axis=0))
-    others = {
-        OTHER_INPUTS.get(code, code): OtherInput(
-            values[i, user_at], values[i, final_at].reshape(len(axis.areas), len(categories))
-        )
-        for code, i in accounts.items()
-        if code not in VALUE_ADDED and value_added == "published"
-    }
-    names = iso3(axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
-    kind = "product by product" if any(s.startswith("CPA_") for s in axis.sectors) else "industry by industry"
+    found = Labelled.of(source, member, values, body, list(enumerate(columns)), accounts, FINAL_DEMAND)
+    published = value_added == "published"
+    whole = _has_value_added(source, member, accounts, published, gaps, notes)
+    lines = _form(source, member) == "matrix"
+    totals = Totals(
+        places=found.places(
+            (lambda i: f"line {i + 2}") if lines else None, (lambda j: f"column {j + 2}") if lines else None
+        ),
+        intermediate=found.flows(),
+        final=found.demand(),
+        output=None,
+        below=np.sum([found.paid(code) for code in accounts], axis=0) if whole else None,
+    )
+    notes.extend(check_totals(source, member, totals, gaps))
+    names = iso3(found.axis.areas, "FIGARO", also=FURTHER_CODES, two_letters=True)
+    kind = "product by product" if any(s.startswith("CPA_") for s in found.axis.sectors) else "industry by industry"
+    others = [code for code in accounts if code not in VALUE_ADDED] if published else []
     return IcioTable.from_arrays(
-        values[np.ix_(row_at, user_at)],
-        values[np.ix_(row_at, final_at)],
-        countries=[names[a] for a in axis.areas],
-        sectors=axis.sectors,
-        final_demand_categories=[FINAL_DEMAND[c] for c in categories],
-        value_added=published,
-        other_inputs=others,
+        totals.intermediate,
+        totals.final,
+        countries=[names[a] for a in found.axis.areas],
+        sectors=found.axis.sectors,
+        final_demand_categories=[FINAL_DEMAND[c] for c in found.categories],
+        value_added=np.sum([found.paid(code) for code in VALUE_ADDED], axis=0) if published else None,
+        other_inputs={OTHER_INPUTS.get(code, code): found.other(code) for code in others},
         year=year,
         unit="million EUR",
         currency="EUR",
@@ -247,42 +257,30 @@ def _table(
             reader="figaro",
             licence=_LICENCE,
             citation=_CITATION,
-            notes=(kind, *notes, *(() if published is not None else (RESIDUAL_NOTE,))),
+            notes=(kind, *notes, *(() if published else (RESIDUAL_NOTE,))),
             rounding=PUBLISHED_ROUNDING,
         ),
     )
 
 
-def _check_columns(source: Source, member: str, output: FloatArray, inputs: FloatArray) -> None:
-    """Refuse a table whose columns are far from its row sums; the file has no output to compare with."""
-    made = output != 0
-    gap = float(np.median(np.abs(inputs - output)[made] / np.abs(output)[made])) if made.any() else 0.0
-    if gap > MAX_MEDIAN_ROW_GAP:
-        refuse(
-            source,
-            "columns do not add up to the sums of rows",
-            member=member,
-            got=f"median gap {gap:.2g} of output",
-            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
-            do="get the file again: columns are shifted, or it is cut off",
-        )
-
-
-def _value_added(
-    source: Source, member: str, accounts: Mapping[str, int], values: FloatArray, user_at: IntArray
-) -> FloatArray:
-    missing = [code for code in VALUE_ADDED if code not in accounts]
-    if missing:
+def _has_value_added(
+    source: Source, member: str, accounts: Mapping[str, int], published: bool, gaps: Gaps, notes: list[str]
+) -> bool:
+    """Whether all value-added rows are there; refuse a file without them, which is cut short, unless that is wanted."""
+    absent = [f"{ACCOUNTS}_{code}" for code in VALUE_ADDED if code not in accounts]
+    if absent and (published or gaps == "refuse"):
+        do = "get the whole file" + ("" if published else ", or pass gaps='keep' to read it without a check of columns")
         refuse(
             source,
             "value-added rows are missing",
             member=member,
-            got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(missing)}",
+            got=f"rows of {ACCOUNTS}: {', '.join(accounts) or 'none'}; missing: {', '.join(absent)}",
             expected=", ".join(f"{ACCOUNTS}_{code}" for code in VALUE_ADDED),
-            do='get the whole file, or leave value_added="residual"',
+            do=do,
         )
-    total: FloatArray = sum((values[accounts[code], user_at] for code in VALUE_ADDED), start=np.zeros(len(user_at)))
-    return total
+    if absent:
+        notes.append(f"rows {', '.join(absent)} are not in the file; it may be cut off or edited")
+    return not absent
 
 
 def _edition(member: str) -> str:

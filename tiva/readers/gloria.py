@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from tiva.readers.grids import (
 )
 from tiva.readers.grouping import Grouping, Groups
 from tiva.readers.registry import Reader
-from tiva.readers.sheets import read_sheets, text
+from tiva.readers.sheets import Grid, read_sheets, text
 from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
@@ -37,6 +38,7 @@ from tiva.table.provenance import Provenance
 _PART = re.compile(r"_([TVY])-Results_(\d{4})_(\d{3})_Markup(\d{3})\(full\)\.csv$")
 _README = re.compile(r"GLORIA_ReadMe(?:_\w+)?\.xlsx$", re.IGNORECASE)
 GLORIA_LICENCE = "academic, non-commercial use; see the release notes"
+GLORIA_CITATION = "Lenzen et al. (2022), Nature Sustainability 5: 157-166"
 _BASIC = 1
 """Number of the sheet of basic prices; 2 to 5 hold trade margins, transport margins, taxes and subsidies on products,
 which are no tables of their own."""
@@ -58,6 +60,9 @@ def read_gloria(
     The sales of each product of a region, U and y, are shared among the industries of the region by their shares in
     its supply, D = V diag(q)^-1 with q = 1'V: Z = D U and Y = D y (fixed product sales structure, model D of the
     Eurostat manual of supply, use and input-output tables, 2008, chapter 11).
+
+    The files have neither labels nor totals. A line that is shifted puts numbers outside the blocks of supply and use,
+    and is refused; a cell that was changed, or a line of Y that is shifted, cannot be seen.
 
     Parameters
     ----------
@@ -101,7 +106,7 @@ def read_gloria(
         "industry by industry by fixed product sales structure",
     ]
     z, y = _flows(source, parts, names, grouping, notes)
-    added = _added(source, parts["V"], names, grouping, notes) if value_added == "published" else None
+    added = _added(source, parts["V"], names, grouping) if value_added == "published" else None
     return _table(source, parts, names, grouping, (z, y, added), unit, year, notes)
 
 
@@ -113,7 +118,17 @@ class _Names:
     final_demand: list[str]
 
 
-def _recognise(source: Source) -> bool:
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One satellite account: head indicator, indicator and unit as the ReadMe workbook names them."""
+
+    head: str
+    name: str
+    unit: str
+
+
+def is_gloria(source: Source) -> bool:
+    """Whether a member is a transaction matrix of GLORIA by its name."""
     return any((m := _PART.search(name)) and m[1] == "T" for name in members(source, ".csv"))
 
 
@@ -142,9 +157,41 @@ def _parts(source: Source, year: int | None, value_added: ValueAddedChoice) -> t
 
 
 def _read_labels(source: Source, given: str | Path | None) -> _Names:
+    with _readme(source, given) as (readme, member):
+        return _names(readme, member, read_sheets(readme, member))
+
+
+def satellite_labels(source: Source, given: str | Path | None) -> tuple[_Names, list[Account]]:
+    """Return the labels of the flows and of the satellite accounts, in file order.
+
+    Parameters
+    ----------
+    source
+        Folder or archive with the satellites.
+    given
+        The ReadMe workbook, where it is neither there nor beside it.
+
+    Raises
+    ------
+    ReaderError
+        No workbook, or sheets that are not those of the releases.
+    """
+    with _readme(source, given) as (readme, member):
+        sheets = read_sheets(readme, member)
+        heads, names, units = (
+            [name.strip("' ") for name in _column(readme, member, sheets, "Satellites", header, every=True)]
+            for header in ("Sat_head_indicator", "Sat_indicator", "Sat_unit")
+        )
+        return _names(readme, member, sheets), [Account(*row) for row in zip(heads, names, units, strict=True)]
+
+
+@contextmanager
+def _readme(source: Source, given: str | Path | None) -> Iterator[tuple[Source, str]]:
+    """Open the ReadMe workbook: the one given, in the source, or beside it."""
     inside = [name for name in members(source, ".xlsx") if _README.search(name)]
     if given is None and len(inside) == 1:
-        return _names(source, inside[0])
+        yield source, inside[0]
+        return
     if given is None:
         beside = sorted(p for p in source.path.parent.glob("GLORIA_ReadMe*.xlsx") if _README.search(p.name))
         if inside or len(beside) != 1:
@@ -160,22 +207,33 @@ def _read_labels(source: Source, given: str | Path | None) -> _Names:
     if not path.is_file():
         raise ReaderError(explain(f"no such file: {path}", do="pass the path of GLORIA_ReadMe_0xx.xlsx"), path=path)
     with Source(path) as readme:
-        return _names(readme, readme.name)
+        yield readme, readme.name
 
 
-def _names(source: Source, member: str) -> _Names:
-    sheets = read_sheets(source, member)
-
-    def column(sheet: str, header: str) -> list[str]:
-        rows = sheets.get(sheet)
-        if not rows or header not in [text(cell) for cell in rows[0]]:
-            got = f"sheets {listing(sheets)}" if not rows else f"columns {listing(map(text, rows[0]))}"
-            refuse(source, f"no column {header!r} in a sheet {sheet!r}", member=member, got=got)
-        at = [text(cell) for cell in rows[0]].index(header)
-        found = [text(row[at]) for row in rows[1:] if at < len(row) and text(row[at])]
-        if not found or len(set(found)) != len(found):
-            refuse(source, f"sheet {sheet!r}: column {header!r} is empty or has duplicates", member=member)
+def _column(
+    source: Source, member: str, sheets: Mapping[str, Grid], sheet: str, header: str, *, every: bool = False
+) -> list[str]:
+    """Return the cells below a header: unique ones where filled, or ``every`` one of the lines of the sheet."""
+    rows = sheets.get(sheet)
+    if not rows or header not in [text(cell) for cell in rows[0]]:
+        got = f"sheets {listing(sheets)}" if not rows else f"columns {listing(map(text, rows[0]))}"
+        refuse(source, f"no column {header!r} in a sheet {sheet!r}", member=member, got=got)
+    at = [text(cell) for cell in rows[0]].index(header)
+    found = [text(row[at]) if at < len(row) else "" for row in rows[1:] if any(text(cell) for cell in row)]
+    if every:
+        if not found or not all(found):
+            line = found.index("") + 2 if "" in found else 1
+            refuse(source, f"sheet {sheet!r}: column {header!r} has empty cells", member=member, line=line)
         return found
+    found = [cell for cell in found if cell]
+    if not found or len(set(found)) != len(found):
+        refuse(source, f"sheet {sheet!r}: column {header!r} is empty or has duplicates", member=member)
+    return found
+
+
+def _names(source: Source, member: str, sheets: Mapping[str, Grid]) -> _Names:
+    def column(sheet: str, header: str) -> list[str]:
+        return _column(source, member, sheets, sheet, header)
 
     both = "Value added and final demand"
     return _Names(
@@ -230,9 +288,7 @@ def _flows(
         use = cells[1, :, :, 0, :].reshape(n, regions * n)
         outside = np.count_nonzero(block) - np.count_nonzero(make) - np.count_nonzero(use)
         if outside or final[:n].any():
-            got = f"{outside + np.count_nonzero(final[:n])} entries of {names.regions[r]} elsewhere"
-            expected = "industries supply products of their region, products are used by industries and final demand"
-            refuse(source, "not a supply and use layout", member=parts["T"], got=got, expected=expected)
+            _refuse_elsewhere(source, parts, names, r, cells, final)
         supply = make.sum(axis=0)
         share = np.divide(make, supply, out=np.eye(n), where=supply != 0)
         unmade += float(np.abs(use[supply == 0]).sum() + np.abs(final[n:][supply == 0]).sum())
@@ -246,16 +302,46 @@ def _flows(
     return z, y
 
 
-def _added(source: Source, member: str, names: _Names, grouping: Grouping, notes: list[str]) -> FloatArray:
+def _refuse_elsewhere(
+    source: Source, parts: dict[str, str], names: _Names, region: int, cells: FloatArray, final: FloatArray
+) -> NoReturn:
+    """Refuse entries outside the blocks of supply and use, by the line of the first."""
+    n = len(names.sectors)
+    rest = cells.copy()
+    rest[0, :, region, 1, :] = 0.0
+    rest[1, :, :, 0, :] = 0.0
+    stray = np.flatnonzero(rest.reshape(2 * n, -1).any(axis=1))
+    part = "T" if len(stray) else "Y"
+    row = int(stray[0]) if len(stray) else int(np.flatnonzero(final[:n].any(axis=1))[0])
+    refuse(
+        source,
+        "not a supply and use layout",
+        member=parts[part],
+        line=region * 2 * n + row + 1,
+        got=f"{np.count_nonzero(rest) + np.count_nonzero(final[:n])} entries of {names.regions[region]} elsewhere",
+        expected="industries supply products of their region, products are used by industries and final demand",
+        do="compare the file with its publisher's: cells of this line may be shifted",
+    )
+
+
+def _added(source: Source, member: str, names: _Names, grouping: Grouping) -> FloatArray:
     n, regions, k = len(names.sectors), len(names.regions), len(names.value_added)
     grid = read_grid(source, member, separator=",", header_lines=0, label_columns=0, width=regions * 2 * n)
     if len(grid.values) != regions * k:
         got, expected = f"{len(grid.values)} rows", f"{regions} regions x {k} rows"
         refuse(source, "a shape that does not fit the labels", member=member, got=got, expected=expected)
     total = grid.values.sum(axis=0).reshape(regions, 2, n)
-    on_products = float(total[:, 1].sum())
-    if on_products:
-        notes.append(f"V has {on_products:g} in product columns, which is not value added of industries")
+    stray = np.flatnonzero(grid.values.reshape(-1, regions, 2, n)[:, :, 1].any(axis=(1, 2)))
+    if len(stray):
+        refuse(
+            source,
+            "value added in product columns",
+            member=member,
+            line=int(stray[0]) + 1,
+            got=f"{len(stray)} lines with entries there",
+            expected="value added of industries only",
+            do="compare the file with its publisher's: cells of these lines may be shifted",
+        )
     added: FloatArray = grouping.matrix() @ total[:, 0].reshape(-1)
     return added
 
@@ -299,10 +385,10 @@ def _table(
             files=tuple(source.describe_file(name) for name in parts.values()),
             reader="gloria",
             licence=GLORIA_LICENCE,
-            citation="Lenzen et al. (2022), Nature Sustainability 5: 157-166",
+            citation=GLORIA_CITATION,
             notes=tuple(notes),
         ),
     )
 
 
-READERS = (Reader("gloria", "GLORIA supply and use csv with their ReadMe workbook", _recognise, read_gloria),)
+READERS = (Reader("gloria", "GLORIA supply and use csv with their ReadMe workbook", is_gloria, read_gloria),)

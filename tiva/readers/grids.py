@@ -307,6 +307,8 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
             )
     except _BROKEN as error:
         _locate_long(source, member, len(header), at[value], str(error))
+    if not _as_wide(source, member, len(header)):
+        _check_long(source, member, len(header), at[value])
     if not np.isfinite(frame[at[value]].to_numpy()).all() or any(frame[at[name]].isna().any() for name in labels):
         _locate_long(source, member, len(header), at[value], "cells that are missing or not finite")
     # not dtype="category" above: its categories would be numbers where all look like numbers ("01" becomes 1)
@@ -314,7 +316,30 @@ def read_long(source: Source, member: str, header: Sequence[str], labels: Sequen
     return pd.DataFrame({**coded, value: frame[at[value]]}, copy=False)
 
 
+def _as_wide(source: Source, member: str, width: int) -> bool:
+    """Whether all lines together have as many cells as the header asks for; not known, and so true, with quotes.
+
+    The parser leaves out cells beyond the header without a word.
+    """
+    commas, lines, last = 0, 0, b"\n"
+    with guarded(source, member), source.open(member) as handle:
+        while block := handle.read(1 << 22):
+            if b'"' in block:
+                return True
+            commas += block.count(b",")
+            lines += block.count(b"\n") - block.count(b"\n\n")
+            lines -= last == b"\n" and block.startswith(b"\n") and commas > 0
+            last = block[-1:]
+    return commas == (width - 1) * (lines + (last != b"\n"))
+
+
 def _locate_long(source: Source, member: str, width: int, value: int, reason: str) -> NoReturn:
+    _check_long(source, member, width, value)
+    refuse(source, "cannot be read as one line a cell", member=member, got=reason[:200])
+
+
+def _check_long(source: Source, member: str, width: int, value: int) -> None:
+    """Refuse the first line of another length or without a number; reads line by line."""
     with guarded(source, member), source.open(member) as handle, io.TextIOWrapper(handle, "utf-8-sig") as text:
         reader = csv.reader(text)
         for number, row in enumerate(reader):
@@ -325,7 +350,6 @@ def _locate_long(source: Source, member: str, width: int, value: int, reason: st
             if number and row and not is_number(row[value]):
                 got = repr(row[value][:40])
                 refuse(source, "not a finite number", member=member, line=line, got=got, expected="a number")
-    refuse(source, "cannot be read as one line a cell", member=member, got=reason[:200])
 
 
 def _blank(cells: object) -> bool:
@@ -395,6 +419,61 @@ class Axis:
     def pairs(self) -> list[Pair]:
         """Country-sector labels in the order of the table."""
         return [(area, sector) for area in self.areas for sector in self.sectors]
+
+
+def same_labels(
+    source: Source,
+    rows: Sequence[Pair],
+    columns: Sequence[Pair],
+    *,
+    member: str | None = None,
+    place: Callable[[int], str] = lambda i: f"position {i + 1}",
+    final: Sequence[str] = (),
+) -> None:
+    """Refuse labels that are missing, or that stand on one side of a table only.
+
+    Parameters
+    ----------
+    source, member
+        For messages.
+    rows, columns
+        Labels of country-sectors as in the file.
+    place
+        Where a row stands in the file.
+    final
+        Codes of final demand, which columns may have too.
+
+    Raises
+    ------
+    ReaderError
+        With the places of the rows concerned.
+    """
+    blank = [place(i) for i, pair in enumerate(rows) if "" in pair]
+    if blank:
+        got, expected = listing(blank), "a country and a sector each"
+        refuse(source, "missing labels of rows", member=member, got=got, expected=expected)
+    first: dict[Pair, int] = {}
+    twice = [
+        f"{_pairs([pair])} ({place(first[pair])} and {place(i)})"
+        for i, pair in enumerate(rows)
+        if first.setdefault(pair, i) != i
+    ]
+    if twice:
+        refuse(source, "duplicate labels of rows", member=member, got=listing(twice), expected="each label once")
+    known, used = set(columns), set(rows)
+    only_rows = [f"{_pairs([pair])} ({place(i)})" for i, pair in enumerate(rows) if pair not in known]
+    only_columns = [pair for pair in dict.fromkeys(columns) if pair not in used]
+    if only_rows or only_columns:
+        refuse(
+            source,
+            "labels of rows and columns do not match",
+            member=member,
+            got=f"rows without a column: {listing(only_rows) or 'none'}; columns without a row: "
+            f"{_pairs(only_columns) or 'none'}",
+            expected=f"the same {len(known)} labels on both sides"
+            + (f", and final demand {listing(final)}" if final else ""),
+            do="compare the file with its publisher's: part of it is missing, or its labels are damaged",
+        )
 
 
 def country_major(source: Source, pairs: Sequence[Pair], *, what: str, member: str | None = None) -> Axis:
@@ -480,29 +559,6 @@ def iso3(
                 known.setdefault(country.iso2, code)
     known.update(also or {})
     return {code: known.get(code, code) for code in codes}
-
-
-def check_output(
-    source: Source, member: str, output: FloatArray, intermediate: FloatArray, final_demand: FloatArray
-) -> None:
-    """Refuse a table whose rows are far from its published output: shifted columns or a wrong output column.
-
-    Gaps of rounding are left to the balance report.
-    """
-    from tiva.readers._assemble import MAX_MEDIAN_ROW_GAP
-
-    made = output != 0
-    total = intermediate.sum(axis=1) + final_demand.sum(axis=1)
-    gap = float(np.median(np.abs(total - output)[made] / np.abs(output)[made])) if made.any() else 0.0
-    if gap > MAX_MEDIAN_ROW_GAP:
-        refuse(
-            source,
-            "rows do not add up to output",
-            member=member,
-            got=f"median gap {gap:.2g} of output",
-            expected=f"at most {MAX_MEDIAN_ROW_GAP:g}, as rounding gives",
-            do="compare the file with its publisher's: columns may be shifted",
-        )
 
 
 def balancing_row(output: FloatArray, inputs: FloatArray, value_added: FloatArray, name: str) -> tuple[FloatArray, str]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
+from tiva.readers._assemble import assemble
 from tiva.readers._members import choose_member, parsing
 from tiva.readers._text import header
 from tiva.readers._wiod import (
@@ -20,11 +20,14 @@ from tiva.readers._wiod import (
     MARGINS,
     NON_RESIDENTS,
     TAXES,
-    check_intermediate,
-    country,
+    Found,
+    Layout,
+    blocks_of,
+    matched,
 )
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
@@ -32,17 +35,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS = ("year", "row_country", "row_id", "row_isic3", "col_country", "col_isic3", "value")
-FINAL = {"xCONS_h": "HFCE", "xCONS_g": "GGFC", "xGFCF": "GFCF", "xINV": "INVNT"}
-OTHERS = {
-    "xTXSP": TAXES,
-    "xSD": DISCREPANCY,
-    "xPURR": ABROAD,
-    "xPURNR": NON_RESIDENTS,
-    "xMRG_int": MARGINS,
-}
+LAYOUT = Layout(
+    final={"xCONS_h": "HFCE", "xCONS_g": "GGFC", "xGFCF": "GFCF", "xINV": "INVNT"},
+    others={"xTXSP": TAXES, "xSD": DISCREPANCY, "xPURR": ABROAD, "xPURNR": NON_RESIDENTS, "xMRG_int": MARGINS},
+    value_added="xVA",
+    output="xGO",
+    intermediate="xII",
+)
 LABELS = ("row_country", "row_isic3", "col_country", "col_isic3")
 TOTAL = "xTOT"
-VALUE_ADDED, OUTPUT, INTERMEDIATE = "xVA", "xGO", "xII"
 
 _CHUNK = 2_000_000
 
@@ -63,6 +64,7 @@ def read(
     member: str | None = None,
     value_added: str = "residual",
     output: str = "published",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read one year of the long-run tables.
 
@@ -78,11 +80,14 @@ def read(
         ``"residual"`` or ``"published"`` (row xVA; taxes, discrepancy and margins kept as other inputs).
     output
         ``"published"`` (xGO) or ``"rows"``.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
     IcioTable
-        In million USD; pairs that the file does not list are zero, and counted in the notes.
+        In million USD; pairs that a file without zeros does not list are zero, and counted in the notes.
 
     Raises
     ------
@@ -97,7 +102,7 @@ def read(
     name = choose_member(source, _candidates(source), year=None, member=member)
     try:
         frame, year = _year(source, name, year)
-        blocks = _blocks(source, name, frame)
+        blocks = blocks_of(source, name, _parts(source, name, frame), LAYOUT)
     except ReaderError as error:
         raise _located(source, name, error) from error
     provenance = Provenance(
@@ -110,7 +115,7 @@ def read(
         url="https://doi.org/10.34894/A7AXDN",
         rounding=PUBLISHED_ROUNDING,
     )
-    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
 
 
 def _bad_line(source: Source, name: str) -> tuple[int, str] | None:
@@ -127,7 +132,7 @@ def _bad_line(source: Source, name: str) -> tuple[int, str] | None:
                 return lines.line_num, f"no {empty}"
             for name_, kind in (("year", int), ("value", float)):
                 try:
-                    kind(cells[name_] if name_ == "year" else cells[name_] or "0")
+                    kind(cells[name_])
                 except ValueError:
                     return lines.line_num, f"{cells[name_]!r} in column {name_!r}"
     return None
@@ -185,45 +190,33 @@ def _year(source: Source, name: str, year: int | None) -> tuple[pd.DataFrame, in
     return pd.concat(parts, ignore_index=True), year
 
 
-def _blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
+def _parts(source: Source, name: str, frame: pd.DataFrame) -> Found:
     flows = frame[(frame["row_country"] != TOTAL) & (frame["col_country"] != TOTAL)]
     rows = list(dict.fromkeys(zip(flows["row_country"], flows["row_isic3"], strict=True)))
     ends = list(dict.fromkeys(zip(flows["col_country"], flows["col_isic3"], strict=True)))
-    final = [e for e in ends if e[1] in FINAL]
-    odd = set(rows) ^ (set(ends) - set(final))
-    if odd or not rows or not final:
+    final = [e for e in ends if e[1] in LAYOUT.final]
+    matched(source, name, rows, [e for e in ends if e[1] not in LAYOUT.final], final, LAYOUT)
+    n = len(rows)
+    values, missing = _pivot(source, name, flows, rows, [*rows, *final])
+    if missing and (flows["value"] == 0).any():
         raise ReaderError(
             explain(
-                f"{name}: row and column labels differ",
-                got=listing(f"{c}_{s}" for c, s in sorted(odd)) or f"{len(rows)} rows, {len(final)} final columns",
-                expected="the same country and sector labels on both sides, and final demand xCONS_h, ...",
-                do="part of the table is missing or its labels are damaged; get it again",
+                f"{name}: {missing} flows are absent although zeros are written out",
+                got=f"{len(flows):,} lines",
+                expected=f"{values.size:,}, one for each flow",
+                do="get the file again: it is cut off or filtered",
             ),
             path=source.path,
         )
-    n = len(rows)
-    values, missing = _pivot(source, name, flows, rows, [*rows, *final])
-    below = _below(source, name, frame[frame["row_country"] == TOTAL], [*rows, *final])
-    if VALUE_ADDED not in below:
-        raise ReaderError(
-            explain(f"{name}: the rows xTOT are missing", got=listing(below) or "none", expected="among them xVA"),
-            path=source.path,
-        )
-    totals = frame[(frame["col_country"] == TOTAL) & (frame["col_isic3"] == OUTPUT) & (frame["row_country"] != TOTAL)]
-    output: FloatArray | None = None
-    if len(totals):
-        output = _pivot(source, name, totals, rows, [(TOTAL, OUTPUT)])[0][:, 0]
-    elif OUTPUT in below:
-        output = below[OUTPUT][:n]
-    check_intermediate(source, name, values[:, :n], below.get(INTERMEDIATE), n)
-    return Blocks(
-        labels=[(country(c), s) for c, s in rows],
-        intermediate=values[:, :n],
-        final_labels=[(country(c), FINAL[f]) for c, f in final],
+    totals = frame[(frame["col_country"] == TOTAL) & (frame["col_isic3"] == LAYOUT.output)]
+    totals = totals[totals["row_country"] != TOTAL]
+    return Found(
+        labels=rows,
+        final_labels=final,
+        flows=values[:, :n],
         final=values[:, n:],
-        value_added=below[VALUE_ADDED][:n],
-        output=output,
-        others={label: (below[k][:n], below[k][n:]) for k, label in OTHERS.items() if k in below},
+        output=_pivot(source, name, totals, rows, [(TOTAL, LAYOUT.output)])[0][:, 0] if len(totals) else None,
+        below=_below(source, name, frame[frame["row_country"] == TOTAL], [*rows, *final]),
         notes=(f"{missing} flows that the file does not list are 0",) if missing else (),
     )
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from tiva.errors import ReaderError, explain
-from tiva.readers._members import checked_year
+from pathlib import Path
+
+from tiva.readers._members import checked_year, choose_member
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable
@@ -11,28 +12,38 @@ from tiva.table.native import is_native, load
 
 
 def recognise(source: Source) -> bool:
-    """Whether it is a netCDF 4 file written by :meth:`tiva.IcioTable.save` (HDF5 signature)."""
-    names = source.names()
-    return len(names) == 1 and source.file(names[0]) is not None and is_native(source.head(names[0], 8))
+    """Whether a member is a netCDF 4 file, as :meth:`tiva.IcioTable.save` writes (HDF5 signature)."""
+    return bool(_candidates(source))
 
 
-def read(source: Source, *, year: int | None = None) -> IcioTable:
+def _candidates(source: Source) -> list[str]:
+    return [name for name in source.names() if is_native(source.head(name, 8))]
+
+
+def read(source: Source, *, year: int | None = None, member: str | None = None) -> IcioTable:
     """Read a table saved in the native format.
+
+    Parameters
+    ----------
+    source
+        The file, or a folder or archive with it. A file of its own is mapped into memory, a member of an archive is
+        held there.
+    year, member
+        Which table of several; ``year`` is also compared with that of the table.
+
+    Returns
+    -------
+    IcioTable
 
     Raises
     ------
     ReaderError
-        Not a native table, damaged, in an archive, or of another year.
+        Not a native table, damaged, or of another year.
     """
-    names = source.names()
-    path = source.file(names[0]) if len(names) == 1 else None
-    if path is None:
-        raise ReaderError(
-            explain(f"{source.name}: native tables are read from a file of their own", do="unpack it first"),
-            path=source.path,
-        )
-    table = load(path)
-    checked_year(source, source.name, table.year, year, "the table")
+    name = choose_member(source, _candidates(source), year=year, member=member)
+    path = source.file(name)
+    table = load(Path(name), source.read_bytes(name)) if path is None else load(path)
+    checked_year(source, name, table.year, year, "the table")
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,19 @@ from tiva.readers._assemble import Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, parsing
 from tiva.readers._wiod import ABROAD, ADJUSTMENT, CITATION, LICENCE, MARGINS, NON_RESIDENTS, TAXES
 from tiva.readers.registry import Reader
-from tiva.readers.source import Source
+from tiva.readers.source import Source, check_packed
+from tiva.readers.totals import Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance, SourceFile
 
 KEYS = ("intermediate", "final_demand", "countries", "sectors", "final_demand_categories")
 """Arrays that a table needs; ``output``, ``value_added`` and ``year`` are taken where they are there."""
 
+MAX_ARRAYS_BYTES = 16 << 30
+"""Largest sum of the arrays of an archive: flows of 40,000 country-sectors."""
+
 BOTTOM = {"r99": TAXES, "r61": ADJUSTMENT, "r62": ABROAD, "r63": NON_RESIDENTS, "r65": MARGINS}
-BOTTOM_VALUE_ADDED = "r64"
+BOTTOM_VALUE_ADDED, BOTTOM_INTERMEDIATE, BOTTOM_OUTPUT = "r64", "r60", "r69"
 
 
 def recognise(source: Source) -> bool:
@@ -44,7 +49,7 @@ def _arrays(source: Source, name: str) -> set[str]:
 
 
 def _year_of(source: Source, name: str) -> int | None:
-    with parsing(source, name, "a NumPy archive"), np.load(io.BytesIO(source.read_bytes(name))) as arrays:
+    with parsing(source, name, "a NumPy archive"), _opened(source, name, source.read_bytes(name)) as arrays:
         return int(arrays["year"]) if "year" in arrays else None
 
 
@@ -58,6 +63,7 @@ def read(
     bottom_rows: str | Path | None = None,
     unit: str = "million USD",
     currency: str = "USD",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read a table from a NumPy archive.
 
@@ -79,6 +85,9 @@ def read(
         and ``final_demand`` (rows, G·C).
     unit, currency
         Unit of the numbers.
+    gaps
+        ``"refuse"``: rows and columns that miss ``output`` by more than 5 % are refused by name; ``"keep"``: they are
+        kept as they are, with a warning.
 
     Returns
     -------
@@ -106,7 +115,7 @@ def read(
         below = _bottom(source, Path(bottom_rows), blocks)
         blocks = _with_bottom(blocks, below)
         files.append(SourceFile.of(bottom_rows))
-    wiod = set(arrays["sectors"].tolist()) == {f"c{k}" for k in range(1, 36)}
+    wiod = {sector for _, sector in blocks.labels} == {f"c{k}" for k in range(1, 36)}
     provenance = Provenance(
         source="WIOD" if wiod else source.path.stem,
         edition="2013 release" if wiod else "",
@@ -117,12 +126,18 @@ def read(
         url="https://doi.org/10.34894/XDTAUZ" if wiod else "",
     )
     return assemble(
-        source, blocks, provenance, value_added=value_added, output=output, year=year, unit=unit, currency=currency
-    )
+        source, name, blocks, provenance, value_added=value_added, output=output, year=year, unit=unit,
+        currency=currency, gaps=gaps,
+    )  # fmt: skip
+
+
+def _opened(source: Source, name: str, content: bytes) -> Any:
+    check_packed(source, name, content, MAX_ARRAYS_BYTES)
+    return np.load(io.BytesIO(content), allow_pickle=False)
 
 
 def _load(source: Source, name: str, content: bytes) -> dict[str, Any]:
-    with parsing(source, name, "a NumPy archive"), np.load(io.BytesIO(content), allow_pickle=False) as archive:
+    with parsing(source, name, "a NumPy archive"), _opened(source, name, content) as archive:
         arrays = {k: archive[k] for k in archive.files}
     for key, values in arrays.items():
         if values.dtype.kind not in "iufUS":
@@ -188,16 +203,12 @@ def _bottom(source: Source, path: Path, blocks: Blocks) -> dict[str, FloatArray]
 
 def _with_bottom(blocks: Blocks, below: dict[str, FloatArray]) -> Blocks:
     n = len(blocks.labels)
-    return Blocks(
-        labels=blocks.labels,
-        intermediate=blocks.intermediate,
-        final_labels=blocks.final_labels,
-        final=blocks.final,
+    return replace(
+        blocks,
         value_added=below[BOTTOM_VALUE_ADDED][:n] if BOTTOM_VALUE_ADDED in below else None,
-        output=blocks.output,
         others={name: (below[c][:n], below[c][n:]) for c, name in BOTTOM.items() if c in below},
-        notes=blocks.notes,
-        rounding=blocks.rounding,
+        intermediate_total=below[BOTTOM_INTERMEDIATE][:n] if BOTTOM_INTERMEDIATE in below else None,
+        output_row=below[BOTTOM_OUTPUT][:n] if BOTTOM_OUTPUT in below else None,
     )
 
 

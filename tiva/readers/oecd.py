@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
 
 from tiva.errors import ReaderError, UnknownLabelError, explain, listing
-from tiva.kernels.arrays import FloatArray
+from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.readers._assemble import Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, year_in_name
 from tiva.readers._text import TextMatrix, header, read_matrix, require_no_empty, split_label
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
+from tiva.readers.totals import Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
@@ -52,7 +53,7 @@ class _Layout:
     rows: list[int]
     taxes: list[int]
     value_added: int
-    output_row: int | None
+    output_row: int
 
 
 def recognise(source: Source) -> bool:
@@ -101,6 +102,7 @@ def read(
     edition: str | None = None,
     parents: Parents = "drop",
     missing: Missing = "error",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read an OECD ICIO csv.
 
@@ -124,6 +126,9 @@ def read(
     missing
         Empty cells and ``na`` in the table: ``"error"`` refuses them by place, ``"zero"`` takes them as 0 and notes
         how many.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -164,7 +169,7 @@ def read(
         rounding=ROUNDING,
     )
     del matrix
-    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
 
 
 def _layout(source: Source, matrix: TextMatrix) -> _Layout:
@@ -195,6 +200,17 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
         )
     outputs = [c for c in tail if c != DISCREPANCY]
     totals = [r for r in OUTPUT_ROWS if r in row_at]
+    if not totals:
+        raise ReaderError(
+            explain(
+                f"{matrix.name}: no row of output",
+                got=f"{len(matrix.rows)} rows, the last {matrix.rows[-1]!r} in line {matrix.lines[-1]}",
+                expected=f"one of {listing(OUTPUT_ROWS)}",
+                do="the file is cut short; get it from its publisher again",
+            ),
+            path=source.path,
+            line=matrix.lines[-1],
+        )
     return _Layout(
         industries=[column_at[c] for c in industries],
         final=[column_at[c] for c in final],
@@ -204,7 +220,7 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
         rows=[row_at[c] for c in industries],
         taxes=[row_at[r] for r in taxes],
         value_added=row_at[found[0]],
-        output_row=row_at[totals[0]] if totals else None,
+        output_row=row_at[totals[0]],
     )
 
 
@@ -291,7 +307,7 @@ def _blocks(
     output: FloatArray | None = None
     if layout.output_column is not None:
         output = matrix.take(layout.rows, [layout.output_column])[:, 0]
-    elif layout.output_row is not None:
+    else:
         output = matrix.take([layout.output_row], layout.industries)[0]
     split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
     final_labels = layout.final_labels
@@ -316,7 +332,26 @@ def _blocks(
             notes.append(f"{TAXES}: sum of {len(layout.taxes)} rows by taxing country")
     elif matrix.rows[layout.value_added] == "VA+TAXSUB":
         notes.append("this edition publishes value added and taxes less subsidies on products in one row")
-    return Blocks(labels, z, final_labels, f, va, output, others, split, tuple(notes))
+    return Blocks(
+        labels=labels,
+        intermediate=z,
+        final_labels=final_labels,
+        final=f,
+        value_added=va,
+        output=output,
+        others=others,
+        split=split,
+        notes=tuple(notes),
+        rows_at=[f"line {matrix.lines[r]}" for r in layout.rows],
+        columns_at=[f"column {k + 2}" for k in layout.industries],
+        output_row=_output_row(matrix, layout),
+    )
+
+
+def _output_row(matrix: TextMatrix, layout: _Layout) -> FloatArray | None:
+    """Return the row OUT, ``None`` where a release leaves it blank."""
+    row = matrix.take([layout.output_row], layout.industries)[0]
+    return None if np.isnan(row).any() else row
 
 
 def _with_discrepancy(
@@ -340,40 +375,57 @@ def _with_discrepancy(
     return np.hstack([f, disc[:, None] * own]), [*final_labels, *((a, DISCREPANCY) for a in absorbers)]
 
 
-def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:
-    countries = {c for c in blocks.split.values() if any(a == c for a, _ in blocks.labels)}
-    if not countries or parents == "keep":
-        return blocks
-    inside = np.array([a in countries for a, _ in blocks.labels])
+def _refuse_full(source: Source, blocks: Blocks, inside: BoolArray, countries: set[str]) -> None:
+    """Refuse countries that have parts of their own and are not empty themselves."""
     sizes = {
         "rows": np.abs(blocks.intermediate[inside]).sum() + np.abs(blocks.final[inside]).sum(),
         "columns": np.abs(blocks.intermediate[:, inside]).sum(),
         "output": 0.0 if blocks.output is None else np.abs(blocks.output[inside]).sum(),
         "value added": 0.0 if blocks.value_added is None else np.abs(blocks.value_added[inside]).sum(),
     }
-    full = {k: float(s) for k, s in sizes.items() if s}
-    if full:
-        raise ReaderError(
-            explain(
-                f"{source.name}: {listing(sorted(countries))} have parts of their own, but are not empty",
-                got=listing(f"{k} sum to {s:.6g}" for k, s in full.items()),
-                expected="zeros, with all flows in the parts (CN1, CN2, MX1, MX2)",
-                do="take them as one more part each with parents='keep', if that is what the file means",
-            ),
-            path=source.path,
-        )
-    left = np.flatnonzero(~inside)
+    full = [f"{k} sum to {s:.6g}" for k, s in sizes.items() if s]
+    if not full:
+        return
+    stray = np.argwhere((blocks.intermediate != 0) & (inside[:, None] | inside[None, :]))
+    for i, j in stray[:1].tolist():
+        row, column = ("_".join(blocks.labels[k]) for k in (i, j))
+        full.append(f"first cell that is not zero: {row} ({blocks.rows_at[i]}), {column} ({blocks.columns_at[j]})")
+    raise ReaderError(
+        explain(
+            f"{source.name}: {listing(sorted(countries))} have parts of their own, but are not empty",
+            got=listing(full),
+            expected="zeros, with all flows in the parts (CN1, CN2, MX1, MX2)",
+            do="cells may be shifted: compare the file with its publisher's; or take them as one more part each with "
+            "parents='keep', if that is what the file means",
+        ),
+        path=source.path,
+    )
+
+
+def _without_parents(source: Source, blocks: Blocks, parents: Parents) -> Blocks:
+    countries = {c for c in blocks.split.values() if any(a == c for a, _ in blocks.labels)}
+    if not countries or parents == "keep":
+        return blocks
+    inside = np.array([a in countries for a, _ in blocks.labels])
+    _refuse_full(source, blocks, inside, countries)
+    left = np.flatnonzero(~inside).tolist()
     note = f"empty rows and columns of {', '.join(sorted(countries))} left out; their flows are in the parts"
-    return Blocks(
-        labels=[label for label, out in zip(blocks.labels, inside, strict=True) if not out],
+
+    def kept(values: FloatArray | None) -> FloatArray | None:
+        return None if values is None else values[left]
+
+    return replace(
+        blocks,
+        labels=[blocks.labels[i] for i in left],
         intermediate=blocks.intermediate[np.ix_(left, left)],
-        final_labels=blocks.final_labels,
         final=blocks.final[left],
-        value_added=None if blocks.value_added is None else blocks.value_added[left],
-        output=None if blocks.output is None else blocks.output[left],
+        value_added=kept(blocks.value_added),
+        output=kept(blocks.output),
         others={k: (row[left], final) for k, (row, final) in blocks.others.items()},
-        split=blocks.split,
         notes=(*blocks.notes, note),
+        rows_at=[blocks.rows_at[i] for i in left],
+        columns_at=[blocks.columns_at[i] for i in left],
+        output_row=kept(blocks.output_row),
     )
 
 

@@ -10,13 +10,22 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from tiva.errors import LabelError, MissingFileError, ReaderError, UnknownLabelError, UsageError, explain, listing
+from tiva.errors import (
+    ConcordanceError,
+    LabelError,
+    MissingFileError,
+    ReaderError,
+    UnknownLabelError,
+    UsageError,
+    explain,
+    listing,
+)
 from tiva.kernels.arrays import FloatArray, frozen
 from tiva.readers._members import choose_member, parsing
-from tiva.readers._sheets import read_grid, sheet_names, text, workbooks
 from tiva.readers._text import header
 from tiva.readers._wiod import CITATION, LICENCE, country
 from tiva.readers.extensions import Choice, extension_members, read_extension
+from tiva.readers.sheets import read_grid, sheet_names, text, workbooks
 from tiva.readers.source import Source
 from tiva.table.provenance import Provenance
 
@@ -45,7 +54,7 @@ SEA_UNITS: Mapping[str, str] = {
 }
 """Units of the WIOD socio-economic accounts; everything else is in millions of national currency or an index."""
 
-EXTENSIONS = ("EXIOBASE 3", "Eora26")
+EXTENSIONS = ("EXIOBASE 3", "Eora26", "GLORIA")
 """Databases whose satellites come with the table."""
 
 _SEA_COLUMNS = ("country", "variable", "description", "code")
@@ -133,7 +142,7 @@ def read_satellite(
     variable: str | None = None,
     year: int | None = None,
     unit: str | None = None,
-    sectors: Mapping[str, str] | None = None,
+    sectors: Mapping[str, str] | str | None = None,
     countries: Mapping[str, str] | None = None,
     select: Mapping[str, str] | None = None,
     missing: Missing = "error",
@@ -148,31 +157,34 @@ def read_satellite(
         WIOD socio-economic accounts (xlsx, both releases), an SDMX-CSV file of the OECD (trade in employment and
         others), any tidy csv with one value a line, an archive with one of these, or a data frame; or the extensions
         of EXIOBASE 3 (``F.txt`` in ``satellite``, ``impacts``, ...) and Eora26 (``..._Q.txt``), in the folder or
-        archive of the table. Columns of a csv are found by name: country (``REF_AREA``), sector (``code``,
-        ``ACTIVITY``), value (``OBS_VALUE``), and where there are several of them variable (``MEASURE``), year
-        (``TIME_PERIOD``) and unit (``UNIT_MEASURE``).
+        archive of the table, and of GLORIA (``..._TQ-Results...``, in an archive of their own). Columns of a csv are
+        found by name: country (``REF_AREA``), sector (``code``, ``ACTIVITY``), value (``OBS_VALUE``), and where there
+        are several of them variable (``MEASURE``), year (``TIME_PERIOD``) and unit (``UNIT_MEASURE``).
     table
         Table whose rows are wanted.
     variable
         Which variable, such as ``"EMP"``; needed where the source has several. In Eora26 the label and, where it
-        is not unique, the compartment: ``"label - compartment"``.
+        is not unique, the compartment: ``"label - compartment"``; in GLORIA the indicator, or ``"head - indicator"``.
     year
         By default that of the table.
     unit
         Unit of the values, where the source does not say it.
     sectors, countries
         Label in the source -> label in the table, where they differ; several may lead to one and are then summed.
-        Labels of both WIOD codes (``AtB`` and ``c1``) are matched without it.
+        Labels of both WIOD codes (``AtB`` and ``c1``) are matched without it, and so is ``WXD`` of the OECD (``ROW``).
+        For ``sectors`` also the scheme of the source, such as ``"wiod56"`` for a table in ``common28``: sectors go
+        whole into those of the table, or are refused.
     select
         Column -> value to keep, for further columns of an SDMX file. ``{"line": "17"}`` takes the row of that line
-        of ``labels_Q.txt`` (Eora26), where labels are not unique.
+        of ``labels_Q.txt`` (Eora26) or of the sheet ``Satellites`` (GLORIA), where labels are not unique.
     missing
         ``"error"``: a country-sector with output and without a value is refused; ``"zero"``: it is 0, and named in
         the coverage report.
     member
         Which member of an archive; for extensions also the name of a folder, such as ``"satellite"``.
     labels
-        Folder or archive with the label files of Eora26, where they are not with the numbers (``indices.zip``).
+        Folder or archive with the label files of Eora26 (``indices.zip``), or the ReadMe workbook of GLORIA, where
+        they are not with the numbers.
 
     Returns
     -------
@@ -186,22 +198,26 @@ def read_satellite(
         The source is of no known layout.
     UnknownLabelError
         A variable, year or option that does not exist.
+    ConcordanceError
+        Sectors of the source that would have to be split to reach those of the table; all are named.
     """
     if missing not in get_args(Missing):
         raise UnknownLabelError("missing option", missing, get_args(Missing))
     year = table.year if year is None else year
     if isinstance(source, (str, Path)):
         select = dict(select or {})
-        choice = Choice(variable, year, member, _line(select), table.provenance.edition)
+        choice = Choice(variable, year, member, _line(select), table.provenance.edition, unit)
         frame, provenance = _read(Path(source), choice, select, labels)
         if provenance.source in EXTENSIONS:
-            variable = None  # one row was read; Eora26 rows may be named by a part of their label
+            variable = None  # one row was read; rows may be named by a part of their label
     else:
         frame, provenance = _named(source, "the data frame"), Provenance(source="data frame", reader="satellite")
     frame = _selected(frame, select or {})
     frame, variable = _one(frame, "variable", variable)
     frame, _ = _one(frame, "year", None if year is None else str(year))
     unit = unit or _unit(frame, provenance, variable)
+    if isinstance(sectors, str):
+        sectors = _mapped(frame, table, sectors)
     values, coverage = _aligned(frame, table, sectors or {}, countries or {}, missing)
     notes = [] if "year" in frame.columns else ["the source does not say its year"]
     notes.append(f"coverage: {coverage}".replace("\n", ";"))
@@ -285,9 +301,12 @@ def _named(frame: pd.DataFrame, name: str) -> pd.DataFrame:
             explain(f"{name}, line {line}: not a finite number", got=repr(values.iloc[int(odd[0])])), line=line
         )
     frame["value"] = numbers
+    both = {ours for ours, theirs in found.items() if theirs is not None and ":" in str(theirs)}
     for column in frame.columns:
         if column != "value":
             frame[column] = frame[column].map(text)
+        if column in both and column != "value":  # "AUS: Australia" under "REF_AREA: Reference area"
+            frame[column] = frame[column].map(lambda cell: cell.split(": ")[0])
     return frame
 
 
@@ -357,6 +376,28 @@ def _unit(frame: pd.DataFrame, provenance: Provenance, variable: str | None) -> 
     return "unit not given"
 
 
+def _mapped(frame: pd.DataFrame, table: IcioTable, scheme: str) -> dict[str, str]:
+    """Return label in the source -> label in the table, through the concordance of their schemes."""
+    from tiva.concordances import codes_of, detect_scheme, sector_map
+
+    target, codes = detect_scheme(table.sectors)
+    of_table = {code: label for label, code in codes.items()}
+    whole = sector_map(scheme, target)
+    known = codes_of(list(dict.fromkeys(frame["sector"])), scheme)
+    found = {label: whole.targets[code] for label, code in known.items()}
+    split = {label: targets for label, targets in found.items() if len(targets) > 1}
+    if split:
+        rows = "".join(f"\n    {label} -> {', '.join(targets)}" for label, targets in split.items())
+        raise ConcordanceError(
+            explain(
+                f"{len(split)} sectors of the satellite would have to be split to reach {target!r}",
+                got=rows,
+                do="take the table in a coarser scheme (such as 'common28'), or split them with shares of your own",
+            )
+        )
+    return {label: of_table[t] for label, targets in found.items() for t in targets if t in of_table}
+
+
 def _aligned(
     frame: pd.DataFrame,
     table: IcioTable,
@@ -364,8 +405,11 @@ def _aligned(
     countries: Mapping[str, str],
     missing: Missing,
 ) -> tuple[FloatArray, Coverage]:
+    from tiva.concordances import country_codes
+
     alias = _aliases(table.sectors)
     area_at = {country(a): i for i, a in enumerate(table.areas)}
+    renamed = {c: iso for c, iso in country_codes("OECD_ICIO").items() if c not in area_at}
     sector_at = {s: i for i, s in enumerate(table.sectors)}
     values = np.full((len(table.areas), len(table.sectors)), np.nan)
     filled = np.zeros(values.shape, dtype=bool)
@@ -375,7 +419,7 @@ def _aligned(
         if (c, s) in seen:
             _refuse_double(frame, c, s)
         seen.add((c, s))
-        area = area_at.get(countries.get(c, country(c)))
+        area = area_at.get(countries.get(c, country(renamed.get(c, c))))
         sector = sector_at.get(sectors.get(s, s), sector_at.get(alias.get(s, s)))
         if area is None or sector is None:
             unused.append(f"{c}.{s}")

@@ -1,4 +1,4 @@
-"""Workbooks: cheap looks for recognition, sheets as rows of cells, cells as numbers."""
+"""Spreadsheet workbooks: a look at their texts without parsing, sheets as rows of cells, cells as numbers."""
 
 from __future__ import annotations
 
@@ -7,15 +7,25 @@ import io
 import re
 import zipfile
 import zlib
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from tiva.errors import TivaError
+import numpy as np
+
+from tiva.errors import ReaderError, explain
+from tiva.kernels.arrays import FloatArray
 from tiva.readers._cell_errors import restore_errors
-from tiva.readers.grids import guarded, refuse
+from tiva.readers._members import parsing
+from tiva.readers.source import check_packed
 
 if TYPE_CHECKING:
     from tiva.readers.source import Source
+
+Grid = list[list[Any]]
+
+MAX_CELLS_BYTES = 4 << 30
+"""Largest sum of unpacked parts of a workbook (the largest real table, 74 economies, unpacks to about 0.6 GB)."""
 
 _LOOK = 1 << 17
 """Bytes of each part of a workbook that recognition looks at."""
@@ -23,11 +33,23 @@ _LOOK = 1 << 17
 _SEEN: WeakKeyDictionary[Source, dict[str, str]] = WeakKeyDictionary()
 """What was seen, as every reader that takes workbooks asks and each look unpacks."""
 
-_PARTS = ("xl/workbook.xml", "xl/sharedStrings.xml", "xl/worksheets/sheet1.xml")
+_PARTS = ("xl/workbook.", "xl/sharedStrings.", "xl/worksheets/sheet1.")
+_UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error)
+
+_THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
+_NEGATIVE = re.compile(r"\(([0-9.,]+(?:[eE][+-]?\d+)?)\)")
+
+
+def workbooks(source: Source) -> list[str]:
+    """Return the members that may be spreadsheet workbooks by their first bytes."""
+    return [n for n in source.names() if source.head(n, 4) == b"PK\x03\x04"]
 
 
 def glimpse(source: Source, member: str) -> str:
-    """Return the beginnings of the sheet names, strings and first sheet of an xlsx workbook, empty for others."""
+    """Return the beginnings of a workbook's texts (sheet names, shared strings, first sheet), undecoded XML and all.
+
+    Enough to recognise a layout by its title without parsing the sheets; empty where the file is no workbook.
+    """
     seen = _SEEN.setdefault(source, {})
     if member not in seen:
         seen[member] = _glimpse(source, member)
@@ -35,57 +57,76 @@ def glimpse(source: Source, member: str) -> str:
 
 
 def _glimpse(source: Source, member: str) -> str:
+    texts = []
     try:
         if source.head(member, 4) != b"PK\x03\x04":
             return ""
         with source.open(member) as handle, zipfile.ZipFile(handle) as archive:
-            names = set(archive.namelist())
-            texts = []
-            for part in _PARTS:
-                if part in names:
-                    with archive.open(part) as opened:
-                        texts.append(opened.read(_LOOK).decode("utf-8", errors="replace"))
-    except (OSError, EOFError, RuntimeError, ValueError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+            for part in (n for n in archive.namelist() if n.startswith(_PARTS)):
+                with archive.open(part) as opened:
+                    head = opened.read(_LOOK)
+                texts.append(head.decode("utf-8", errors="replace"))
+                if part.endswith(".bin"):  # UTF-16 strings begin at odd or even bytes
+                    texts += [head[k:].decode("utf-16-le", errors="replace") for k in (0, 1)]
+    except _UNREADABLE:
         return ""
     return "\n".join(texts)
 
 
-def read_sheets(source: Source, member: str) -> dict[str, list[list[Any]]]:
-    """Return sheet name -> rows of cells, from the first row and column on.
+def read_grid(source: Source, name: str, sheet: int | str | None = 0) -> tuple[str, Grid]:
+    """Return name and cells of one sheet, by position or by name.
 
     Raises
     ------
     ReaderError
-        The workbook is broken, encrypted or of another format.
+        The workbook is damaged, unpacks to an implausible size, or has no such sheet.
     """
+    with parsing(source, name, "a spreadsheet workbook"):
+        content, workbook = _workbook(source, name)
+        names = workbook.sheet_names
+        if isinstance(sheet, str) and sheet not in names:
+            raise ReaderError(
+                explain(f"{name} has no sheet {sheet!r}", got=", ".join(names), do="name the sheet"), path=source.path
+            )
+        chosen = sheet if isinstance(sheet, str) else names[sheet or 0]
+        return chosen, _cells(content, workbook, chosen)
+
+
+def read_sheets(source: Source, member: str) -> dict[str, Grid]:
+    """Return sheet name -> rows of cells of a whole workbook, from the first row and column on.
+
+    Raises
+    ------
+    ReaderError
+        The workbook is damaged, unpacks to an implausible size, or is of another format.
+    """
+    with parsing(source, member, "a spreadsheet workbook"):
+        content, workbook = _workbook(source, member)
+        return {name: _cells(content, workbook, name) for name in workbook.sheet_names}
+
+
+def sheet_names(source: Source, name: str) -> list[str]:
+    """Return the names of the sheets of a workbook."""
+    with parsing(source, name, "a spreadsheet workbook"):
+        return list(_workbook(source, name)[1].sheet_names)
+
+
+def _workbook(source: Source, name: str) -> tuple[bytes, Any]:
     import python_calamine
 
-    with guarded(source, member):
-        content = source.read_bytes(member)
-    try:
-        workbook = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
-        sheets = {
-            name: workbook.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in workbook.sheet_names
-        }
-        for name, grid in sheets.items():
-            restore_errors(content, name, grid)
-        return sheets
-    except TivaError:
-        raise
-    except BaseException as error:  # a panic of the parser is no Exception
-        if isinstance(error, (KeyboardInterrupt, SystemExit, GeneratorExit)):
-            raise
-        refuse(
-            source,
-            "cannot be read as a workbook",
-            member=member,
-            got=f"{type(error).__name__}: {str(error)[:200]}",
-            do="open it in a spreadsheet program and save it as xlsx, or get it again",
-        )
+    content = source.read_bytes(name)
+    check_packed(source, name, content, MAX_CELLS_BYTES)
+    return content, python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+
+
+def _cells(content: bytes, workbook: Any, sheet: str) -> Grid:
+    grid: Grid = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+    restore_errors(content, sheet, grid)
+    return grid
 
 
 def text(cell: object) -> str:
-    """Return a cell as stripped text; whole numbers without their decimal point."""
+    """Return a label cell as text: stripped, and ``19`` where a spreadsheet made 19.0 of the code ``19``."""
     if cell is None:
         return ""
     if isinstance(cell, float) and cell.is_integer():
@@ -96,7 +137,8 @@ def text(cell: object) -> str:
 def number(cell: object) -> float | None:
     """Return the number in a cell, ``None`` where there is none.
 
-    Blanks are zero; text such as ``"(2)"`` is -2; thousands marks are taken off.
+    Blanks are zero; text such as ``"(2)"`` is -2; marks between full thousands (``"1,000.5"``) are taken off, other
+    commas are not, as ``"1,5"`` may be one and a half.
     """
     if isinstance(cell, bool):
         return None
@@ -104,22 +146,74 @@ def number(cell: object) -> float | None:
         return float(cell)
     if cell is None:
         return 0.0
-    if not isinstance(cell, str):
+    if not isinstance(cell, str) or "_" in cell:
         return None
-    bare = cell.strip().replace(",", "")
+    bare = cell.strip()
     if not bare:
         return 0.0
-    match = re.fullmatch(r"\(([0-9.]+(?:[eE][+-]?\d+)?)\)", bare)
+    match = _NEGATIVE.fullmatch(bare)
+    bare = f"-{match[1]}" if match else bare
+    bare = bare.replace(",", "") if _THOUSANDS.fullmatch(bare) else bare
     with contextlib.suppress(ValueError):
-        return -float(match[1]) if match else float(bare)
+        return float(bare)
     return None
 
 
 def address(row: int, column: int) -> str:
-    """Return the spreadsheet address of a cell counted from zero, such as ``E8``."""
-    letters = ""
+    """Return the spreadsheet address of a cell counted from zero, ``C7`` for row 6 and column 2."""
+    return f"{letters(column)}{row + 1}"
+
+
+def letters(column: int) -> str:
+    """Return the name of a column counted from zero, ``C`` for 2."""
+    name = ""
     column += 1
     while column:
         column, rest = divmod(column - 1, 26)
-        letters = chr(65 + rest) + letters
-    return f"{letters}{row + 1}"
+        name = chr(65 + rest) + name
+    return name
+
+
+def numbers(
+    source: Source, name: str, grid: Grid, rows: Sequence[int], columns: Sequence[int]
+) -> tuple[FloatArray, int]:
+    """Return a block of cells as numbers, and how many were empty (taken as 0).
+
+    Raises
+    ------
+    ReaderError
+        A cell is text or not finite; the message names it.
+    """
+    take = np.asarray(columns, dtype=np.int64)
+    out = np.zeros((len(rows), len(take)))
+    empty = 0
+    for i, row in enumerate(rows):
+        cells = grid[row]
+        try:
+            out[i] = np.array(cells, dtype=object)[take].astype(np.float64)
+        except (ValueError, TypeError, IndexError):
+            for k, column in enumerate(columns):
+                cell = cells[column] if column < len(cells) else ""
+                empty += cell is None or (isinstance(cell, str) and not cell.strip())
+                value = number(cell)
+                if value is None:
+                    raise not_a_number(source, name, cell, row, column) from None
+                out[i, k] = value
+    if not np.isfinite(out).all():
+        i, k = (int(x) for x in np.argwhere(~np.isfinite(out))[0])
+        raise not_a_number(source, name, out[i, k], rows[i], columns[k])
+    return out, empty
+
+
+def not_a_number(source: Source, name: str, cell: object, row: int, column: int) -> ReaderError:
+    """Return the error for a cell that should be a number."""
+    return ReaderError(
+        explain(
+            f"{name}, cell {address(row, column)}: not a finite number",
+            got=repr(cell)[:60],
+            expected="a number",
+            do="get the file from its publisher again, or correct the cell on purpose",
+        ),
+        path=source.path,
+        line=row + 1,
+    )

@@ -18,6 +18,12 @@ MAX_MEMBER_BYTES = 16 << 30
 MAX_RATIO = 1000
 """Largest ratio of unpacked to packed size; input-output tables pack 5 to 60 times, bombs over 1,000."""
 
+MAX_INNER_BYTES = 4 << 30
+"""Largest archive inside an archive; it is held in memory (the largest real one, of EXIOBASE, has about 0.7 GiB)."""
+
+MAX_DEPTH = 3
+"""Archives within each other that are looked into."""
+
 _HEAD = 1 << 16
 
 
@@ -43,11 +49,43 @@ def companions(path: str | Path) -> tuple[Path, ...]:
     return tuple(sorted(p for p in beside if p.is_file() and p != path))
 
 
+def check_packed(source: Source, name: str, content: bytes, most: int) -> None:
+    """Refuse a workbook or NumPy archive that would unpack to an implausible size.
+
+    Parameters
+    ----------
+    source, name
+        For messages.
+    content
+        The file, which is a zip archive.
+    most
+        Bytes to which all parts together may unpack.
+
+    Raises
+    ------
+    ReaderError
+        A part unpacks to over :data:`MAX_RATIO` times its packed size, or all to more than ``most``.
+    """
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        infos = archive.infolist()
+    total = sum(i.file_size for i in infos)
+    if total > most or any(i.file_size > MAX_RATIO * max(i.compress_size, 1024) for i in infos):
+        raise ReaderError(
+            explain(
+                f"{name} unpacks to an implausible size",
+                got=f"{total:,} bytes from {len(content):,}",
+                expected=f"at most {MAX_RATIO} times its packed size and {most:,} bytes",
+                do="save it again with the program that made it if you trust it",
+            ),
+            path=source.path,
+        )
+
+
 class Source:
     """Members of a file, folder or zip archive; nothing is unpacked to disk.
 
-    A plain file is one member named like itself. Members of a zip inside a zip are named ``inner.zip!member``.
-    Use as a context manager.
+    A plain file is one member named like itself. Members of a zip inside a zip or a folder are named
+    ``inner.zip!member``. Use as a context manager.
 
     Attributes
     ----------
@@ -65,23 +103,30 @@ class Source:
         self._files: dict[str, Path] = {}
         self._heads: dict[str, bytes] = {}
         if self.path.is_dir():
-            self._files = {p.relative_to(self.path).as_posix(): p for p in sorted(self.path.rglob("*")) if p.is_file()}
+            for path in sorted(p for p in self.path.rglob("*") if p.is_file()):
+                name = path.relative_to(self.path).as_posix()
+                if name.lower().endswith(".zip") and zipfile.is_zipfile(path):
+                    self._enter(f"{name}!", zipfile.ZipFile(path), 1)
+                else:
+                    self._files[name] = path
         elif zipfile.is_zipfile(self.path) and not _is_office_or_npz(self.path):
-            self._enter("", zipfile.ZipFile(self.path))
+            self._enter("", zipfile.ZipFile(self.path), 1)
         else:
             self._files = {self.name: self.path}
 
-    def _enter(self, prefix: str, archive: zipfile.ZipFile) -> None:
+    def _enter(self, prefix: str, archive: zipfile.ZipFile, depth: int) -> None:
         self._archives[prefix] = archive
         for info in archive.infolist():
             if info.is_dir():
                 continue
             self._check(info)
             name = f"{prefix}{info.filename}"
-            if info.filename.lower().endswith(".zip") and prefix.count("!") < 1:
-                inner = zipfile.ZipFile(io.BytesIO(archive.read(info)))
-                self._enter(f"{name}!", inner)
+            if info.filename.lower().endswith(".zip") and depth < MAX_DEPTH:
+                self._check_inner(info)
+                self._enter(f"{name}!", zipfile.ZipFile(io.BytesIO(_content(archive, info))), depth + 1)
             else:
+                if name in self._members:
+                    self._refuse_double(info)
                 self._members[name] = (prefix, info)
 
     def _check(self, info: zipfile.ZipInfo) -> None:
@@ -107,6 +152,29 @@ class Source:
                 path=self.path,
             )
 
+    def _check_inner(self, info: zipfile.ZipInfo) -> None:
+        if info.file_size > MAX_INNER_BYTES:
+            raise ReaderError(
+                explain(
+                    f"{self.name}: the archive {info.filename!r} inside is too large to be held in memory",
+                    got=f"{info.file_size:,} bytes",
+                    expected=f"at most {MAX_INNER_BYTES:,}",
+                    do="unpack the outer archive",
+                ),
+                path=self.path,
+            )
+
+    def _refuse_double(self, info: zipfile.ZipInfo) -> None:
+        raise ReaderError(
+            explain(
+                f"{self.name}: two members of one name in the archive",
+                got=repr(info.filename),
+                expected="each name once",
+                do="get the archive from its publisher again",
+            ),
+            path=self.path,
+        )
+
     def names(self, suffix: str = "") -> tuple[str, ...]:
         """Return the member names that end in ``suffix`` (any case), in stored order."""
         every = tuple(self._members) + tuple(self._files)
@@ -122,7 +190,10 @@ class Source:
         """Open a member for reading bytes."""
         if name in self._members:
             prefix, info = self._members[name]
-            return self._archives[prefix].open(info)  # type: ignore[return-value]
+            try:
+                return self._archives[prefix].open(info)  # type: ignore[return-value]
+            except ValueError as error:  # a directory that points before the beginning
+                raise zipfile.BadZipFile(f"{name}: {error}") from error
         return self._files[name].open("rb")
 
     def read_bytes(self, name: str) -> bytes:
@@ -165,6 +236,13 @@ class Source:
     ) -> None:
         for archive in self._archives.values():
             archive.close()
+
+
+def _content(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    try:
+        return archive.read(info)
+    except ValueError as error:  # a directory that points before the beginning
+        raise zipfile.BadZipFile(f"{info.filename}: {error}") from error
 
 
 def _is_office_or_npz(path: Path) -> bool:

@@ -6,13 +6,20 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from tiva.errors import OutputError, UsageError, explain, listing
 from tiva.files import replacing
+from tiva.kernels.arrays import FloatArray
 from tiva.readers.grids import check_year, guarded, header_of, is_number, members, pick, read_grid, refuse, years_in
 from tiva.readers.registry import Reader
 from tiva.readers.source import Source
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
+
+MIN_HOME_SHARE = 0.5
+"""Share of final demand that countries buy from themselves below which a headerless table is refused: 0.91 in world
+tables, at most 0.22 in any of the same tables cut after a whole number of sectors (WIOD, five years)."""
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_\- ]{0,30}")
 
@@ -29,8 +36,10 @@ def read_stata_icio(
 ) -> IcioTable:
     """Read a headerless table [intermediate use | final demand], country-major, one line a country-sector.
 
-    The layout has no labels: countries come from the country list, sectors are numbered unless named.
-    Value added is the residual by construction.
+    The layout has no labels and no totals: countries come from the country list, sectors are numbered unless named.
+    Value added is the residual by construction. A list in another order, a changed cell, or cells moved within a line
+    cannot be seen. Lines that are lost at the end can, although what is left is often a rectangle that fits the list:
+    columns of the lost country-sectors then count as final demand, of which countries buy little from themselves.
 
     Parameters
     ----------
@@ -41,9 +50,10 @@ def read_stata_icio(
     countries
         Codes in file order, or a file with one a line; a country list beside the table is found by itself.
     sectors
-        Labels of the N sectors; ``"1"`` to ``"N"`` when left out.
+        Labels of the N sectors; ``"1"`` to ``"N"`` when left out. Their number fixes the shape of the file.
     final_demand_categories
-        Labels of the final demand columns of each country; ``"FD"``, or ``"FD1"``, ... when left out.
+        Labels of the final demand columns of each country; ``"FD"``, or ``"FD1"``, ... when left out. Their number
+        fixes the shape of the file, too.
     unit, currency
         What the numbers are; the file does not say.
 
@@ -54,7 +64,8 @@ def read_stata_icio(
     Raises
     ------
     ReaderError
-        No country list, a shape that does not fit it, cells that are no numbers.
+        No country list, a shape that does not fit it or the labels, cells that are no numbers; without ``sectors``
+        and ``final_demand_categories`` also a table whose countries buy little final demand from themselves.
     """
     member = pick(source, _tables(source), year, "headerless table of numbers")
     grid = read_grid(source, member, separator=",", header_lines=0, label_columns=0)
@@ -72,11 +83,14 @@ def read_stata_icio(
     names = tuple(sectors) if sectors is not None else tuple(str(k + 1) for k in range(n // len(labels)))
     per_country = (width - n) // len(labels)
     notes = ["labels of sectors and final demand are not in the file", f"unit as passed: {unit}"]
-    if per_country > 1 and sectors is None and final_demand_categories is None:
-        notes.append(
-            f"{n} lines with {per_country} final demand columns a country; the first {n} lines of a table of "
-            f"{width - len(labels)} with one column a country would look the same"
-        )
+    _check_labels(source, member, (n, width), labels, sectors, final_demand_categories)
+    if sectors is None and final_demand_categories is None:
+        _check_home(source, member, grid.values[:, n:], len(labels))
+        if per_country > 1:
+            notes.append(
+                f"{n} lines with {per_country} final demand columns a country; the first {n} lines of a table of "
+                f"{width - len(labels)} with one column a country would look the same"
+            )
     default = ("FD",) if per_country == 1 else tuple(f"FD{k + 1}" for k in range(per_country))
     stated = (years_in(member) or (None,))[-1]
     return IcioTable.from_arrays(
@@ -95,6 +109,48 @@ def read_stata_icio(
             notes=tuple(notes),
         ),
     )
+
+
+def _check_labels(
+    source: Source,
+    member: str,
+    shape: tuple[int, int],
+    countries: Sequence[str],
+    sectors: Sequence[str] | None,
+    categories: Sequence[str] | None,
+) -> None:
+    n, width = shape
+    g = len(countries)
+    for what, given, found in (
+        ("sectors", sectors, n // g),
+        ("final_demand_categories", categories, (width - n) // g),
+    ):
+        if given is not None and len(given) != found:
+            refuse(
+                source,
+                f"the table does not fit the {what} passed",
+                member=member,
+                got=f"{n} lines of {width} numbers for {g} countries: {found} {what}",
+                expected=f"{len(given)}",
+                do="the file is cut short, or the labels or the country list are of another table",
+            )
+
+
+def _check_home(source: Source, member: str, final: FloatArray, g: int) -> None:
+    """Refuse final demand of which countries buy little from themselves: the columns are others than they seem."""
+    size = np.abs(final).reshape(g, len(final) // g, g, -1).sum(axis=(1, 3))
+    total = float(size.sum())
+    share = float(np.trace(size)) / total if total else 1.0
+    if g > 1 and share < MIN_HOME_SHARE:
+        refuse(
+            source,
+            "lines are lost, or the country list is of another table",
+            member=member,
+            line=len(final),
+            got=f"{len(final)} lines; countries buy {share:.0%} of their final demand from themselves",
+            expected=f"at least {MIN_HOME_SHARE:.0%} (about 90 % in world tables)",
+            do="compare the number of lines with its source; where the table is meant like this, pass sectors=[...]",
+        )
 
 
 def write_stata_icio(
@@ -157,8 +213,8 @@ def _tables(source: Source) -> list[str]:
 
 
 def _is_numeric(source: Source, member: str) -> bool:
-    if re.search(r"-Results_\d{4}", member) or not re.search(r"\.(csv|txt)$", member, re.IGNORECASE):
-        return False
+    if re.search(r"-Results_\d{4}", member):
+        return False  # a matrix of GLORIA
     fields = header_of(source, member).split(",")
     return len(fields) > 1 and all(is_number(field) for field in fields[:-1])
 

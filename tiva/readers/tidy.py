@@ -12,12 +12,12 @@ import numpy as np
 from tiva.errors import MissingExtraError, listing
 from tiva.files import replacing
 from tiva.kernels.arrays import FloatArray, IntArray
+from tiva.readers._members import parsing
 from tiva.readers.grids import (
     Axis,
     Pair,
     check_choice,
     country_major,
-    guarded,
     header_of,
     members,
     pick,
@@ -46,6 +46,9 @@ BLOCKS: tuple[str, ...] = (
 
 ROUNDING: tuple[Pair, ...] = (("", "amount"), ("", "share"))
 """Rows of the block ``rounding``; see :class:`tiva.table.provenance.Provenance`."""
+
+MAX_ROWS = 50
+"""Most rows for each byte of a parquet file: a real table has fewer than one, one of zeros only 66."""
 
 Absent = Literal["error", "zero"]
 
@@ -231,12 +234,17 @@ def _load_parquet(source: Source, member: str) -> pd.DataFrame:
         from pyarrow import parquet
     except ImportError as error:
         raise MissingExtraError("pyarrow", "parquet", "reading parquet") from error
-    with guarded(source, member):
+    with parsing(source, member, "a parquet table"):
         content = pa.BufferReader(source.read_bytes(member))
+        rows = parquet.read_metadata(content).num_rows
+        if rows > MAX_ROWS * source.size(member):
+            got, expected = f"{rows:,} rows", f"at most {MAX_ROWS} a byte of the file"
+            refuse(source, "unpacks to an implausible size", member=member, got=got, expected=expected)
         names = parquet.read_schema(content).names
         if not {*LABELS, VALUE} <= set(names):
             refuse(source, "not a tidy table", member=member, got=listing(names), expected=listing((*LABELS, VALUE)))
         loaded = parquet.read_table(content, columns=[n for n in COLUMNS if n in names])
+        loaded.validate(full=True)
         frame: pd.DataFrame = loaded.to_pandas()
     for name in frame.columns:
         if name != VALUE:
@@ -244,7 +252,7 @@ def _load_parquet(source: Source, member: str) -> pd.DataFrame:
                 line = int(np.flatnonzero(frame[name].isna().to_numpy())[0])
                 refuse(source, f"column {name} has no value in row {line}", member=member, expected="a label")
             frame[name] = frame[name].astype(str).astype("category")
-    with guarded(source, member):
+    with parsing(source, member, "a parquet table"):
         values = frame[VALUE].to_numpy(dtype=np.float64)
     if not np.isfinite(values).all():
         line = int(np.flatnonzero(~np.isfinite(values))[0])

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tiva.readers._assemble import PUBLISHED_ROUNDING, assemble
+from tiva.readers._assemble import assemble
 from tiva.readers._members import checked_year, choose_member
-from tiva.readers._sheets import read_grid, text, workbook_texts, workbooks
 from tiva.readers._wiod import (
     ABROAD,
     ADJUSTMENT,
@@ -16,15 +15,18 @@ from tiva.readers._wiod import (
     MARGINS,
     NON_RESIDENTS,
     TAXES,
-    SheetLayout,
-    sheet_blocks,
+    Layout,
+    blocks_of,
+    sheet_parts,
 )
 from tiva.readers.registry import Reader
+from tiva.readers.sheets import glimpse, read_grid, text, workbooks
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
-LAYOUT = SheetLayout(
+LAYOUT = Layout(
     final=dict(zip(("c37", "c38", "c39", "c41", "c42"), CATEGORIES, strict=True)),
     others={
         "r99": TAXES,
@@ -49,7 +51,7 @@ def recognise(source: Source) -> bool:
 
 
 def _candidates(source: Source) -> list[str]:
-    return [n for n in workbooks(source) if _TITLE in workbook_texts(source, n)]
+    return [n for n in workbooks(source) if _TITLE in glimpse(source, n)]
 
 
 def year_in_name(name: str) -> int | None:
@@ -65,6 +67,7 @@ def read(
     member: str | None = None,
     value_added: str = "residual",
     output: str = "published",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read a world table of the 2013 release.
 
@@ -78,6 +81,9 @@ def read(
         ``"residual"`` or ``"published"`` (row r64; taxes, adjustments and margins kept as other inputs).
     output
         ``"published"`` (last column) or ``"rows"``.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -100,7 +106,7 @@ def read(
     found = re.search(r"(19|20)\d\d", title)
     checked_year(source, name, None if found is None else int(found.group()), year or year_in_name(name), "its title")
     year = checked_year(source, name, int(found.group()) if found else year_in_name(name), year, "its title")
-    blocks = sheet_blocks(source, name, grid, LAYOUT)
+    blocks = blocks_of(source, name, sheet_parts(source, name, grid, LAYOUT), LAYOUT)
     provenance = Provenance(
         source="WIOD",
         edition="2013 release",
@@ -111,7 +117,7 @@ def read(
         url="https://doi.org/10.34894/XDTAUZ",
         rounding=PUBLISHED_ROUNDING,
     )
-    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
 
 
 READERS = (Reader("wiod2013", "WIOD 2013 release, world tables xlsx", recognise, read),)

@@ -5,16 +5,20 @@ Four containers of the same table: xlsb (or xlsx), RData, Stata dta, and the csv
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
+import lzma
 import re
-from typing import TYPE_CHECKING, Any
+import zlib
+from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from tiva.errors import MissingExtraError, ReaderError, explain, listing
-from tiva.readers._assemble import PUBLISHED_ROUNDING, Blocks, assemble
+from tiva.kernels.arrays import FloatArray
+from tiva.readers._assemble import assemble
 from tiva.readers._members import checked_year, choose_member, parsing, year_in_name
-from tiva.readers._sheets import read_grid, workbook_texts, workbooks
 from tiva.readers._text import header
 from tiva.readers._wiod import (
     ABROAD,
@@ -25,21 +29,23 @@ from tiva.readers._wiod import (
     MARGINS,
     NON_RESIDENTS,
     TAXES,
-    SheetLayout,
-    bottom_rows,
-    check_intermediate,
-    country,
-    sheet_blocks,
+    Found,
+    Layout,
+    blocks_of,
+    matched,
+    sheet_parts,
 )
 from tiva.readers.registry import Reader
+from tiva.readers.sheets import glimpse, read_grid, workbooks
 from tiva.readers.source import Source
+from tiva.readers.totals import PUBLISHED_ROUNDING, Gaps
 from tiva.table.icio_table import IcioTable
 from tiva.table.provenance import Provenance
 
 if TYPE_CHECKING:
     import pandas as pd
 
-LAYOUT = SheetLayout(
+LAYOUT = Layout(
     final=dict(zip(("c57", "c58", "c59", "c60", "c61"), CATEGORIES, strict=True)),
     others={"r66": TAXES, "r67": ADJUSTMENT, "r68": ABROAD, "r69": NON_RESIDENTS, "r71": MARGINS},
     value_added="r70",
@@ -51,6 +57,8 @@ _TITLE = "Intercountry Input-Output Table"
 _COLUMNS = ["IndustryCode", "IndustryDescription", "Country", "RNr", "Year"]
 _FLOW = re.compile(r"v?([A-Z]{3})(\d+)\Z")
 _FIRST_FINAL = 57
+MAX_UNPACKED_BYTES = 2 << 30
+"""Largest workspace of R; that of a whole world table has 53 MB."""
 
 
 def recognise(source: Source) -> bool:
@@ -59,7 +67,7 @@ def recognise(source: Source) -> bool:
 
 
 def _candidates(source: Source) -> list[str]:
-    found = [n for n in workbooks(source) if _TITLE in workbook_texts(source, n)]
+    found = [n for n in workbooks(source) if _TITLE in glimpse(source, n)]
     return found + [n for n in source.names() if n not in found and _kind(source, n) is not None]
 
 
@@ -74,21 +82,36 @@ def _kind(source: Source, name: str) -> str | None:
 
 def _is_rdata(head: bytes) -> bool:
     """Whether the beginning of a file is that of a (mostly compressed) R workspace."""
-    import bz2
-    import lzma
-    import zlib
-
-    start = head
     try:
-        if head.startswith(b"\x1f\x8b"):
-            start = zlib.decompressobj(wbits=31).decompress(head, 64)
-        elif head.startswith(b"BZh"):
-            start = bz2.BZ2Decompressor().decompress(head, 64)
-        elif head.startswith(b"\xfd7zXZ"):
-            start = lzma.LZMADecompressor().decompress(head, 64)
+        start = _unpacked(io.BytesIO(head)).read(5)
     except (zlib.error, OSError, lzma.LZMAError, EOFError, ValueError):
         return False
-    return start.startswith((b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n"))
+    return start in (b"RDX2\n", b"RDX3\n", b"RDA2\n", b"RDA3\n")
+
+
+def _unpacked(packed: io.BytesIO) -> IO[bytes]:
+    """Open what R wrote, whatever it was packed with."""
+    for mark, opened in ((b"\x1f\x8b", gzip.open), (b"BZh", bz2.open), (b"\xfd7zXZ", lzma.open)):
+        if packed.getvalue().startswith(mark):
+            return cast("IO[bytes]", opened(packed))
+    return packed
+
+
+def _check_unpacked(source: Source, name: str, content: bytes) -> None:
+    """Refuse what unpacks to an implausible size before it is held in memory."""
+    size = 0
+    with parsing(source, name, "an RData file"), _unpacked(io.BytesIO(content)) as handle:
+        while size <= MAX_UNPACKED_BYTES and (piece := handle.read(1 << 22)):
+            size += len(piece)
+    if size > MAX_UNPACKED_BYTES:
+        raise ReaderError(
+            explain(
+                f"{name} unpacks to an implausible size",
+                got=f"over {MAX_UNPACKED_BYTES:,} bytes from {len(content):,}",
+                do="save the table alone from R",
+            ),
+            path=source.path,
+        )
 
 
 def read(
@@ -98,6 +121,7 @@ def read(
     member: str | None = None,
     value_added: str = "residual",
     output: str = "published",
+    gaps: Gaps = "refuse",
 ) -> IcioTable:
     """Read a world table of the 2016 release.
 
@@ -111,6 +135,9 @@ def read(
         ``"residual"`` or ``"published"`` (row r70; taxes, adjustments and margins kept as other inputs).
     output
         ``"published"`` (last column) or ``"rows"``.
+    gaps
+        ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
+        their places; ``"keep"``: they are kept as they are, with a warning.
 
     Returns
     -------
@@ -132,11 +159,12 @@ def read(
     if name in workbooks(source):
         sheet, grid = read_grid(source, name)
         found = int(sheet) if re.fullmatch(r"(19|20)\d\d", sheet.strip()) else None
-        blocks = sheet_blocks(source, name, grid, LAYOUT)
+        parts = sheet_parts(source, name, grid, LAYOUT)
     else:
         frame = _frame(source, name)
         found = _frame_year(source, name, frame)
-        blocks = _frame_blocks(source, name, frame)
+        parts = _frame_parts(source, name, frame)
+    blocks = blocks_of(source, name, parts, LAYOUT)
     checked_year(source, name, found, year or year_in_name(name), "its content")
     year = checked_year(source, name, found if found is not None else year_in_name(name), year, "its content")
     provenance = Provenance(
@@ -149,7 +177,7 @@ def read(
         url="https://doi.org/10.34894/PJ2M1C",
         rounding=PUBLISHED_ROUNDING,
     )
-    return assemble(source, blocks, provenance, value_added=value_added, output=output, year=year)
+    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
 
 
 def _frame(source: Source, name: str) -> pd.DataFrame:
@@ -174,6 +202,7 @@ def _rdata(source: Source, name: str, content: bytes) -> pd.DataFrame:
         import rdata
     except ImportError as error:
         raise MissingExtraError("rdata", "formats", "reading RData files") from error
+    _check_unpacked(source, name, content)
     with parsing(source, name, "an RData file"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         objects = rdata.read_rda(io.BytesIO(content))
@@ -204,59 +233,50 @@ def _frame_year(source: Source, name: str, frame: pd.DataFrame) -> int | None:
         return int(years[0])
 
 
-def _frame_blocks(source: Source, name: str, frame: pd.DataFrame) -> Blocks:
-    flows = {c: (m.group(1), int(m.group(2))) for c in frame.columns if (m := _FLOW.match(str(c)))}
+def _frame_parts(source: Source, name: str, frame: pd.DataFrame) -> Found:
+    flows = {c: (m.group(1), m.group(2)) for c in frame.columns if (m := _FLOW.match(str(c)))}
     final = [c for c, (_, k) in flows.items() if f"c{k}" in LAYOUT.final]
-    industries = [c for c, (_, k) in flows.items() if k < _FIRST_FINAL]
+    industries = [c for c, (_, k) in flows.items() if int(k) < _FIRST_FINAL]
     owners = [str(c).strip() for c in frame["Country"]]
     with parsing(source, name, "a table with row numbers"):
-        row_numbers = [int(k) for k in frame["RNr"]]
+        row_numbers = [str(int(k)) for k in frame["RNr"]]
     inside = [i for i, c in enumerate(owners) if c != "TOT"]
-    at = {(owners[i], row_numbers[i]): i for i in inside}
-    odd = set(at) ^ {flows[c] for c in industries}
-    if odd or len(at) != len(inside) or not inside or not final:
-        raise ReaderError(
-            explain(
-                f"{name}: row and column labels differ",
-                got=listing(f"{c}{k}" for c, k in sorted(odd)) or f"{len(inside)} rows, {len(industries)} columns",
-                expected="the same country and sector numbers on both sides, and final demand",
-                do="part of the table is missing or its labels are damaged; get it again",
-            ),
-            path=source.path,
-        )
-    rows = [at[flows[c]] for c in industries]
+    keys = [(owners[i], row_numbers[i]) for i in inside]
+    rows = [inside[i] for i in matched(source, name, keys, [flows[c] for c in industries], final, LAYOUT)]
     values = _numbers(source, name, frame, [*industries, *final, *(["TOT"] if "TOT" in frame.columns else [])])
     n, k = len(industries), len(final)
-    below = {f"r{row_numbers[i]}": values[i, : n + k] for i, c in enumerate(owners) if c == "TOT"}
-    others, va = bottom_rows(source, name, LAYOUT, below, n)
-    z = values[np.ix_(rows, range(n))]
-    check_intermediate(source, name, z, below.get(LAYOUT.intermediate), n)
     codes = frame["IndustryCode"].tolist()
-    return Blocks(
-        labels=[(country(flows[c][0]), str(codes[r]).strip()) for c, r in zip(industries, rows, strict=True)],
-        intermediate=z,
-        final_labels=[(country(flows[c][0]), LAYOUT.final[f"c{flows[c][1]}"]) for c in final],
+    return Found(
+        labels=[(flows[c][0], str(codes[r]).strip()) for c, r in zip(industries, rows, strict=True)],
+        final_labels=[(flows[c][0], f"c{flows[c][1]}") for c in final],
+        flows=values[np.ix_(rows, range(n))],
         final=values[np.ix_(rows, range(n, n + k))],
-        value_added=va,
-        output=values[rows, n + k] if values.shape[1] > n + k else below.get(LAYOUT.output, np.zeros(0))[:n],
-        others=others,
+        output=values[rows, n + k] if values.shape[1] > n + k else None,
+        below={f"r{row_numbers[i]}": values[i, : n + k] for i, c in enumerate(owners) if c == "TOT"},
+        rows_at=[f"row {i + 1}" for i in rows],
+        columns_at=[f"column {c}" for c in industries],
     )
 
 
-def _numbers(source: Source, name: str, frame: pd.DataFrame, columns: list[Any]) -> Any:
-    with parsing(source, name, "a table of numbers"):
-        values = np.ascontiguousarray(frame[columns].to_numpy(dtype=np.float64, na_value=np.nan))
-    if not np.isfinite(values).all():
-        i, k = (int(x) for x in np.argwhere(~np.isfinite(values))[0])
-        raise ReaderError(
-            explain(
-                f"{name}, row {i + 1}, column {columns[k]!r}: not a finite number",
-                got=str(values[i, k]),
-                do="get the file from its publisher again",
-            ),
-            path=source.path,
-            line=i + 1,
-        )
+def _numbers(source: Source, name: str, frame: pd.DataFrame, columns: list[Any]) -> FloatArray:
+    import pandas as pd
+
+    values = np.empty((len(frame), len(columns)))
+    for k, column in enumerate(columns):
+        cells = frame[column]
+        numbers = pd.to_numeric(cells, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        if not np.isfinite(numbers).all():
+            i = int(np.flatnonzero(~np.isfinite(numbers))[0])
+            raise ReaderError(
+                explain(
+                    f"{name}, row {i + 1}, column {column!r}: not a finite number",
+                    got=repr(cells.iloc[i])[:60],
+                    do="get the file from its publisher again",
+                ),
+                path=source.path,
+                line=i + 1,
+            )
+        values[:, k] = numbers
     return values
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tiva.errors import listing
+from tiva.errors import CellError, explain, listing
 from tiva.kernels.arrays import FloatArray
 
 if TYPE_CHECKING:
@@ -122,15 +123,43 @@ def check(table: IcioTable) -> BalanceReport:
 
 def balance(table: IcioTable) -> tuple[Finding, Finding]:
     """Compare use by rows and inputs by columns with output."""
-    row_gap = table.intermediate.sum(axis=1) + table.final_demand.sum(axis=(1, 2)) - table.output
-    inputs = table.intermediate.sum(axis=0) + sum(
-        (o.intermediate for o in table.other_inputs.values()), start=np.zeros(table.n)
-    )
-    column_gap = inputs + table.value_added - table.output
+    with np.errstate(over="ignore", invalid="ignore"):
+        row_gap = table.intermediate.sum(axis=1) + table.final_demand.sum(axis=(1, 2)) - table.output
+        inputs = table.intermediate.sum(axis=0) + sum(
+            (o.intermediate for o in table.other_inputs.values()), start=np.zeros(table.n)
+        )
+        column_gap = inputs + table.value_added - table.output
+    require_finite_sums(row_gap, column_gap, [_label(table, i) for i in range(table.n)])
     return (
         _gap(table, "rows: use less output", row_gap),
         _gap(table, "columns: inputs plus value added less output", column_gap),
     )
+
+
+def require_finite_sums(rows: FloatArray, columns: FloatArray, labels: Sequence[str]) -> None:
+    """Refuse cells that are finite, but too large to be added.
+
+    Parameters
+    ----------
+    rows, columns
+        Shape (n,): sums, or what they miss.
+    labels
+        n labels.
+
+    Raises
+    ------
+    CellError
+        A sum is not finite; the message names it.
+    """
+    odd = np.flatnonzero(~(np.isfinite(rows) & np.isfinite(columns)))
+    if len(odd):
+        raise CellError(
+            explain(
+                "cells are too large to be added",
+                got=f"sums of {listing(labels[i] for i in odd.tolist())} that are not finite",
+                do="the numbers are damaged; get them from their source again",
+            )
+        )
 
 
 def contradictions(*findings: Finding) -> tuple[str, ...]:
@@ -156,7 +185,8 @@ def _gap(table: IcioTable, name: str, gap: FloatArray) -> Finding:
     """Find gaps: a problem beyond the known rounding of the source, else a note on those beyond summation error."""
     from tiva.table.icio_table import BALANCE_TOLERANCE
 
-    scale = np.maximum(np.abs(table.output), np.abs(table.output).mean() * BALANCE_TOLERANCE)
+    with np.errstate(over="ignore"):
+        scale = np.maximum(np.abs(table.output), np.abs(table.output).mean() * BALANCE_TOLERANCE)
     seen = np.abs(gap) > BALANCE_TOLERANCE * scale
     amount, share = table.provenance.rounding
     beyond = seen & (np.abs(gap) > amount + share * np.abs(table.output))

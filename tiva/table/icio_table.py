@@ -167,6 +167,8 @@ class IcioTable:
         BalanceWarning
             Given output or value added contradicts the flows; nothing is changed.
         """
+        from tiva.table.checks import require_finite_sums
+
         areas = _labels("country", countries)
         sector_labels = _labels("sector", sectors)
         categories = _labels("final demand category", final_demand_categories)
@@ -179,9 +181,11 @@ class IcioTable:
         z = _cells("intermediate", intermediate, (n, n), areas, sector_labels)
         f = _final_demand(final_demand, n, merged, categories, absorbers, areas, sector_labels)
         others = _other_inputs(other_inputs, n, len(merged), len(categories))
-        x = z.sum(axis=1) + f.sum(axis=(1, 2)) if output is None else _vector("output", output, n)
-        other_total = np.sum([o.intermediate for o in others.values()], axis=0) if others else np.zeros(n)
-        residual = x - z.sum(axis=0) - other_total
+        with np.errstate(over="ignore", invalid="ignore"):
+            x = z.sum(axis=1) + f.sum(axis=(1, 2)) if output is None else _vector("output", output, n)
+            other_total = np.sum([o.intermediate for o in others.values()], axis=0) if others else np.zeros(n)
+            residual = x - z.sum(axis=0) - other_total
+        require_finite_sums(x, residual, [f"{area}.{sector}" for area in areas for sector in sector_labels])
         va = residual if value_added is None else _vector("value_added", value_added, n)
         table = cls(
             intermediate=frozen(z),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -142,39 +143,47 @@ def is_native(head: bytes) -> bool:
     return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
-def load(path: str | Path) -> IcioTable:
+def load(path: str | Path, content: bytes | None = None) -> IcioTable:
     """Read a table written by :func:`save`.
 
     A file written without compression is mapped into memory: its cells are read from disk as they are used.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        Its bytes, where it is not a file of its own but a member of an archive; ``path`` is for messages then.
 
     Raises
     ------
     ReaderError
         The file is not a native table, is damaged, or its content does not have the recorded checksum.
     """
-    import h5netcdf
+    import h5py  # the layer below h5netcdf, which does not close files that fail as they are opened
 
     path = Path(path)
     try:
-        with h5netcdf.File(path, "r") as file:
-            if file.attrs.get("format") != FORMAT:
+        with h5py.File(path if content is None else io.BytesIO(content), "r") as file:
+            attributes = {key: _plain(value) for key, value in file.attrs.items()}
+            if attributes.get("format") != FORMAT:
                 raise ReaderError(
                     explain(
                         f"{path.name} is a netCDF file, but not a table of this package",
-                        got=f"format {file.attrs.get('format')!r}",
+                        got=f"format {attributes.get('format')!r}",
                         expected=repr(FORMAT),
                         do="write tables with table.save(path); results of decompositions are read with xarray",
                     ),
                     path=path,
                 )
-            table = _table(file, path)
-            checksum = str(file.attrs["checksum"])
-            if _crc32(table) == file.attrs.get("crc32"):
+            table = _table(file, attributes, path if content is None else None)
+            checksum = str(attributes["checksum"])
+            if _crc32(table) == attributes.get("crc32"):
                 # The digest of what was written, which this is: no need to make it again, it takes longer than reading.
                 table.__dict__["checksum"] = checksum
     except ReaderError:
         raise
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, TypeError, RuntimeError) as error:
         raise ReaderError(
             explain(f"{path.name} cannot be read as a native table", got=str(error), do="save it again"),
             path=path,
@@ -207,27 +216,33 @@ def _crc32(table: IcioTable) -> int:
     return zlib.crc32(np.array(sums, dtype="<u4").tobytes())
 
 
-def _cells(file: Any, name: str, path: Path) -> Any:
+def _cells(file: Any, name: str, path: Path | None) -> Any:
     """Return a variable's values: mapped from the file, not copied, where it is stored in one uncompressed piece."""
     stored = file[name]
-    offset = stored._h5ds.id.get_offset()
-    if stored.chunks is None and offset is not None and stored.dtype == np.dtype("<f8"):
+    offset = stored.id.get_offset()
+    if path is not None and stored.chunks is None and offset is not None and stored.dtype == np.dtype("<f8"):
         return np.asarray(np.memmap(path, dtype="<f8", mode="r", offset=offset, shape=stored.shape))
     return stored[...]
 
 
-def _table(file: Any, path: Path) -> IcioTable:
-    labels = json.loads(file.attrs["labels"])
+def _plain(value: Any) -> Any:
+    """Return an attribute as netCDF means it: arrays of one element are that element."""
+    return value.reshape(-1)[0].item() if isinstance(value, np.ndarray) and value.size == 1 else value
+
+
+def _table(file: Any, attributes: dict[str, Any], path: Path | None) -> IcioTable:
+    labels = json.loads(attributes["labels"])
+    _check_shapes(file, labels)
     others = {}
     for name in labels["other_inputs"]:
         final = f"other_input_final:{name}"
         others[name] = OtherInput(
             _stored(file, f"other_input:{name}"),
-            _stored(file, final) if final in file.variables else None,
+            _stored(file, final) if final in file else None,
         )
-    year = int(file.attrs["year"])
+    year = int(attributes["year"])
     cells, final = _cells(file, "intermediate", path), _cells(file, "final_demand", path)
-    published = str(file.attrs["value_added_kind"]) == "published"
+    published = str(attributes["value_added_kind"]) == "published"
     # As stored, without the checks and sums of from_arrays: the table was judged when it was built, and the check sum
     # says that this is what was built.
     return IcioTable(
@@ -242,11 +257,23 @@ def _table(file: Any, path: Path) -> IcioTable:
         final_demand_categories=tuple(labels["final_demand_categories"]),
         other_inputs=MappingProxyType(others),
         value_added_kind="published" if published else "residual",
-        unit=str(file.attrs["unit"]),
-        currency=str(file.attrs["currency"]),
+        unit=str(attributes["unit"]),
+        currency=str(attributes["currency"]),
         year=None if year == -1 else year,
-        provenance=Provenance.from_dict(json.loads(file.attrs["provenance"])),
+        provenance=Provenance.from_dict(json.loads(attributes["provenance"])),
     )
+
+
+def _check_shapes(file: Any, labels: dict[str, Any]) -> None:
+    """Compare shapes with labels before anything of that size is read."""
+    n = len(labels["areas"]) * len(labels["sectors"])
+    g, c = len(set(labels["area_countries"])), len(labels["final_demand_categories"])
+    wanted = {"intermediate": (n, n), "final_demand": (n, g, c), "value_added": (n,), "output": (n,)}
+    for name in labels["other_inputs"]:
+        wanted[f"other_input:{name}"] = (n,)
+    for name, shape in wanted.items():
+        if tuple(file[name].shape) != shape:
+            raise ValueError(f"{name} has shape {tuple(file[name].shape)}, its labels ask for {shape}")
 
 
 def _frozen(values: Any) -> Any:
