@@ -66,6 +66,21 @@ def published(table: IcioTable, missed: float) -> IcioTable:
     )
 
 
+def drawing_down(table: IcioTable) -> IcioTable:
+    """The same table with inventories at home below zero: half of consumption, all of it, and none left to consume."""
+    final = table.final_demand.copy()
+    sectors = len(table.sectors)
+    final[0, 0, 1], final[sectors, 1, 1] = -0.5 * final[0, 0, 0], -final[sectors, 1, 0]
+    final[2 * sectors, 2] = 0.0, -0.01
+    return IcioTable.from_arrays(
+        table.intermediate,
+        final,
+        countries=table.areas,
+        sectors=table.sectors,
+        final_demand_categories=table.final_demand_categories,
+    )
+
+
 def jobs(table: IcioTable) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.random.default_rng(8).random(table.n) * (table.output != 0)
 
@@ -85,6 +100,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "bands": lambda: banded(random_table(48, 4, 3, ODD), 3, theta=0.4),
     "bands, group, jobs": lambda: banded(random_table(49, 5, 2), (1, 2, 3, 2, 1), groups=UNION, satellite=True),
     "bands, published": lambda: banded(published(random_table(50, 4, 2), 0.0), 2),
+    "bands, inventories": lambda: banded(drawing_down(random_table(51, 4, 2)), 2),
     "bands, split": lambda: banded(split(), 2),
 }
 

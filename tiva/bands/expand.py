@@ -115,18 +115,27 @@ def _intermediate(banded: BandedTable) -> FloatArray:
 
 def _final_demand(banded: BandedTable) -> FloatArray:
     split = banded.split
-    source = banded.source.final_demand
-    flows = source[split.segment] * split.exports[:, None, None]
-    own = country_of_rows(banded.source)
-    home = source[np.arange(len(own)), own]
-    rows = np.arange(len(split.segment))
-    flows[rows, own[split.segment]] = _home_final(banded, home)
+    flows = banded.source.final_demand[split.segment] * split.exports[:, None, None]
+    flows[np.arange(len(split.segment)), country_of_rows(banded.source)[split.segment]] = home_final_demand(banded)
     return flows
 
 
-def _home_final(banded: BandedTable, home: FloatArray) -> FloatArray:
-    """Split home final demand (n, C) by category: negative entries like all home sales, the others take the rest."""
-    split = banded.split
+def home_final_demand(banded: BandedTable) -> FloatArray:
+    """Return final demand at home by band row and category, (R, C), in the unit of the table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+
+    Returns
+    -------
+    array
+        Negative entries (inventories) are spread like all sales at home, the others take the rest in their mix: sums
+        over bands are the source table, sums over categories the home final demand of each band.
+    """
+    split, source = banded.split, banded.source
+    home = source.final_demand[np.arange(source.n), country_of_rows(source)]
     negative = np.minimum(home, 0.0)
     positive = np.maximum(home, 0.0)
     nothing = positive.sum(axis=1) == 0

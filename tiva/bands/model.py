@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from tiva.bands import own_perimeter
 from tiva.bands.domestic import HomeNetwork
-from tiva.bands.expand import domestic_flows
+from tiva.bands.expand import domestic_flows, home_final_demand
 from tiva.bands.local import LocalNetwork
 from tiva.bands.preference import preference_scores
 from tiva.bands.rows import country_of_rows
@@ -22,7 +22,7 @@ from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
+from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of, without_output
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ class BandedModel:
         return values
 
     @property
+    def unattributed(self) -> float:
+        """Value added, or the satellite, of rows without output: in no coefficient and so in no term."""
+        return without_output(self._primary, self.banded.output)
+
+    @property
     def members(self) -> dict[str, tuple[str, ...]]:
         """Countries of each group that acts as one, by its label."""
         return members_of(self.countries, self.banded.countries, self._block_of_country)
@@ -194,7 +199,7 @@ class BandedModel:
     @cached_property
     def output(self) -> FloatArray:
         """Shape (R,): gross output."""
-        return self._rows(self.banded.output)
+        return frozen(self._rows(self.banded.output))
 
     @cached_property
     def _inverse_output(self) -> FloatArray:
@@ -204,7 +209,7 @@ class BandedModel:
     @cached_property
     def value_added(self) -> FloatArray:
         """Shape (R,): value added or satellite per unit of output, V."""
-        return self._rows(self._primary) * self._inverse_output
+        return frozen(self._rows(self._primary) * self._inverse_output)
 
     @cached_property
     def other_inputs(self) -> FloatArray:
@@ -215,7 +220,7 @@ class BandedModel:
         for other in self.table.other_inputs.values():
             total += other.intermediate
         split = self.banded.split
-        return self._rows(split.output * total[split.segment]) * self._inverse_output
+        return frozen(self._rows(split.output * total[split.segment]) * self._inverse_output)
 
     @cached_property
     def export_share(self) -> FloatArray:
@@ -233,18 +238,15 @@ class BandedModel:
         by_country = self._aggregate(self.table.final_demand_by_absorber)
         rows = spread(self.export_share, self.segment, by_country)
         rows[np.arange(len(rows)), self._country[self.segment]] = self._rows(self.banded.split.home_final)
-        return self._by_block(rows)
+        return frozen(self._by_block(rows))
 
     def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
-        """Return (R, G): final demand of some categories by absorbing block; at home in the mix of the sector."""
+        """Return (R, G): final demand of some categories by absorbing block; see :func:`home_final_demand` for home."""
         chosen = [self.table.final_demand_categories.index(name) for name in categories]
         by_country = self._aggregate(self.table.final_demand[:, :, chosen].sum(axis=2))
         rows = spread(self.export_share, self.segment, by_country)
-        own = self._country[self.segment]
-        whole = self._aggregate(self.table.final_demand_by_absorber)[self.segment, own]
-        part = by_country[self.segment, own]
-        share = np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-        rows[np.arange(len(rows)), own] = self._rows(self.banded.split.home_final) * share
+        at_home = self._rows(home_final_demand(self.banded)[:, chosen].sum(axis=1))
+        rows[np.arange(len(rows)), self._country[self.segment]] = at_home
         return self._by_block(rows)
 
     def _by_block(self, by_country: FloatArray) -> FloatArray:
@@ -258,13 +260,13 @@ class BandedModel:
     @cached_property
     def exports_final(self) -> FloatArray:
         """Shape (R, G): exports of final goods by importer, zero at home."""
-        return abroad(self, self.final_demand)
+        return frozen(abroad(self, self.final_demand))
 
     @cached_property
     def exports(self) -> FloatArray:
         """Shape (R, G): gross exports by importer, zero at home."""
         intermediate = np.add.reduceat(self.flows, self.aggregate_offsets[:-1], axis=1)
-        return abroad(self, self.exports_final + spread(self.export_share, self.segment, intermediate))
+        return frozen(abroad(self, self.exports_final + spread(self.export_share, self.segment, intermediate)))
 
     @cached_property
     def local(self) -> LocalNetwork:
@@ -346,8 +348,9 @@ class BandedModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self._local_content + self.local.inverse_transpose(
-            spread_columns(self.import_intensity, self.segment, self._imports_by_origin)
+        return frozen(
+            self._local_content
+            + self.local.inverse_transpose(spread_columns(self.import_intensity, self.segment, self._imports_by_origin))
         )
 
     @cached_property
@@ -374,7 +377,7 @@ class BandedModel:
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
         sales = spread(self.export_share, self.segment, self._sales_absorbed)
-        return self._local_demand + self.local.inverse(sales)
+        return frozen(self._local_demand + self.local.inverse(sales))
 
     @cached_property
     def _local_demand(self) -> FloatArray:

@@ -27,6 +27,10 @@ NO_BANDS = (
 )
 NO_SERVICES = "EXGR_SERV_* left out: the sectors of the table are of no known classification, so services are not known"
 NO_CATEGORIES = "CONS_VA and GFCF_VA left out: the table has no final demand by HFCE, GGFC and GFCF"
+MIX_BY_SIZE = (
+    "each size sells at home to all categories in the mix of its sector; negative entries (inventories) are spread "
+    "like all its sales at home"
+)
 ONE_INDUSTRY = (
     "EXGR_DDC: all rows of a sector of one reporter (members of a group that acts as one, parts of a split country) "
     "are one industry"
@@ -123,6 +127,7 @@ def own_side(model: Operators) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
         arrays |= services_content(model, services)
     notes = [] if services is not None else [NO_SERVICES]
     notes += [] if categories else [NO_CATEGORIES]
+    notes += [MIX_BY_SIZE] if categories and model.bands else []
     notes += [ONE_INDUSTRY] if _joint(model) else []
     return arrays | categories, tuple(notes)
 

@@ -162,7 +162,7 @@ def sweep(
     """
     n, countries = flows.shape[0], len(offsets) - 1
     start = np.arange(n + 1, dtype=np.int64) if band_start is None else band_start
-    share = np.ones(n) if band_share is None else as_matrix_layout(band_share)
+    share = read_only(np.ones(n) if band_share is None else band_share)
     rows = len(share)
     positions, weights = recipe.arrays()
     block_of = np.repeat(np.arange(countries, dtype=np.int64), np.diff(offsets))

@@ -19,7 +19,7 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
+from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of, without_output
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -105,6 +105,11 @@ class LeontiefModel:
         return values
 
     @property
+    def unattributed(self) -> float:
+        """Value added, or the satellite, of rows without output: in no coefficient and so in no term."""
+        return without_output(self._primary, self.table.output)
+
+    @property
     def members(self) -> dict[str, tuple[str, ...]]:
         """Countries of each group that acts as one, by its label."""
         return members_of(self.countries, self.table.countries, self._block_of_country)
@@ -151,7 +156,7 @@ class LeontiefModel:
     @cached_property
     def output(self) -> FloatArray:
         """Shape (R,): gross output."""
-        return self._ordered(self.table.output)
+        return frozen(self._ordered(self.table.output))
 
     @cached_property
     def inverse_output(self) -> FloatArray:
@@ -162,7 +167,7 @@ class LeontiefModel:
     @cached_property
     def value_added(self) -> FloatArray:
         """Shape (R,): value added or satellite per unit of output, V."""
-        return self._ordered(self._primary) * self.inverse_output
+        return frozen(self._ordered(self._primary) * self.inverse_output)
 
     @cached_property
     def other_inputs(self) -> FloatArray:
@@ -172,12 +177,12 @@ class LeontiefModel:
             return total
         for other in self.table.other_inputs.values():
             total += other.intermediate
-        return self._ordered(total) * self.inverse_output
+        return frozen(self._ordered(total) * self.inverse_output)
 
     @cached_property
     def final_demand(self) -> FloatArray:
         """Shape (R, G): final demand by absorbing block, Y."""
-        return self._by_block(self._ordered(self.table.final_demand_by_absorber))
+        return frozen(self._by_block(self._ordered(self.table.final_demand_by_absorber)))
 
     def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
         """Return (R, G): final demand of some of the table's categories by absorbing block."""
@@ -195,13 +200,13 @@ class LeontiefModel:
     @cached_property
     def exports_final(self) -> FloatArray:
         """Shape (R, G): exports of final goods by importer, zero at home."""
-        return abroad(self, self.final_demand)
+        return frozen(abroad(self, self.final_demand))
 
     @cached_property
     def exports(self) -> FloatArray:
         """Shape (R, G): gross exports by importer, zero at home."""
         intermediate = np.add.reduceat(self.flows, self.offsets[:-1], axis=1)
-        return abroad(self, self.final_demand + intermediate)
+        return frozen(abroad(self, self.final_demand + intermediate))
 
     @cached_property
     def domestic_blocks(self) -> list[FloatArray]:
@@ -251,12 +256,12 @@ class LeontiefModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self.apply_inverse_transpose(block_rows(self, self.value_added))
+        return frozen(self.apply_inverse_transpose(block_rows(self, self.value_added)))
 
     @cached_property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
-        return self.apply_inverse(self.final_demand)
+        return frozen(self.apply_inverse(self.final_demand))
 
     def local_inverse(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""

@@ -37,6 +37,10 @@ class Operators(Protocol):
         """Whether a satellite (jobs, emissions) stands in the place of value added."""
 
     @property
+    def unattributed(self) -> float:
+        """Value added, or the satellite, of rows without output: in no coefficient and so in no term."""
+
+    @property
     def members(self) -> dict[str, tuple[str, ...]]:
         """Countries of each group that acts as one, by its label."""
 
@@ -235,6 +239,11 @@ def satellite_values(satellite: ArrayLike) -> FloatArray:
             )
         )
     return values
+
+
+def without_output(primary: FloatArray, output: FloatArray) -> float:
+    """Return the absolute sum of an account (R,) over rows whose output is zero."""
+    return float(np.abs(primary[output == 0]).sum())
 
 
 def unit_of(money: str, satellite: object, given: str | None) -> str:
