@@ -149,7 +149,7 @@ def _coordinate(model: Operators, dim: str) -> tuple[str, ...]:
 
 
 def _variable_attributes(name: str, method: Method, model: Operators, axes: tuple[str, ...]) -> dict[str, str]:
-    row = term(name, method.method)
+    row = term(name, method)
     per_gross = f"{model.unit} per {model.table.unit}" if model.carries_satellite else "1"
     gross_unit = model.unit if "origin" in axes else model.table.unit
     units = {"flow": model.unit, "gross flow": gross_unit, "fraction": "1"}.get(row.unit, per_gross)
