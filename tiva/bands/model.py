@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -18,11 +17,12 @@ from tiva.bands.preference import preference_scores
 from tiva.bands.rows import country_of_rows
 from tiva.bands.shares import MARGINS
 from tiva.bands.trade import FactoredTrade, TradeFlows, TradeSystem, UpdatedTrade
-from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
+from tiva.errors import UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of, without_output
+from tiva.model.blocked import BlockedModel, satellite_of
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -30,11 +30,7 @@ if TYPE_CHECKING:
     from tiva.bands.split import BandedTable
 
 
-_CONTENT = ("value_added", "other_inputs", "value_added_by_origin", "_local_content", "_imports_by_origin")
-"""Cached properties that depend on what the model carries."""
-
-
-class BandedModel:
+class BandedModel(BlockedModel):
     """The Leontief system of a table split into firm-size bands, as linear operators.
 
     The same operators as :class:`tiva.LeontiefModel`; rows are country-sector-bands, R of them, ragged.
@@ -82,6 +78,8 @@ class BandedModel:
     True
     """
 
+    _of_content = (*BlockedModel._of_content, "_local_content", "_imports_by_origin")
+
     def __init__(
         self,
         banded: BandedTable,
@@ -127,54 +125,18 @@ class BandedModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.banded.value_added
-        values = satellite_values(satellite)
         split = self.banded.split
-        if values.shape == (self.table.n,):
-            return split.output * values[split.segment]
-        if values.shape != split.output.shape:
-            raise ShapeError(
-                explain(
-                    "a satellite needs one value per band row, or one per country-sector",
-                    got=f"shape {values.shape}",
-                    expected=f"({len(split.output)},) or ({self.table.n},)",
-                    do="align it by labels with tiva.read_satellite",
-                )
-            )
-        return values
+        rows = "band row, or one per country-sector"
+        values = satellite_of(satellite, len(split.output), self.table.n, rows=rows)
+        return split.output * values[split.segment] if len(values) == self.table.n else values
 
-    @property
-    def unattributed(self) -> float:
-        """Value added, or the satellite, of rows without output: in no coefficient and so in no term."""
-        return without_output(self._primary, self.banded.output)
-
-    @property
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """Countries of each group that acts as one, by its label."""
-        return members_of(self.countries, self.banded.countries, self._block_of_country)
+    def _factorise(self) -> None:
+        _ = self.trade_system
 
     def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
-        """Return a model of the same table with a satellite in place of value added; factors are shared.
-
-        Parameters
-        ----------
-        satellite
-            Shape (R,) by band row, or (n,) by country-sector, which is split like output.
-        unit
-            Its unit, where it does not say so itself.
-
-        Raises
-        ------
-        ShapeError
-            The satellite has another length.
-        """
-        _ = self.trade_system
-        model = copy(self)
-        for name in _CONTENT:
-            model.__dict__.pop(name, None)
-        model.carries_satellite = True
-        model.unit = unit_of(self.banded.unit, satellite, unit)
+        """Return a model of the same table with a satellite; see :meth:`BlockedModel.carrying`."""
+        model = super().carrying(satellite, unit)
         model._satellite, model._before = satellite, None
-        model._primary = model._primary_input(satellite)
         return model
 
     def _rows(self, values: FloatArray) -> FloatArray:
@@ -202,25 +164,10 @@ class BandedModel:
         return frozen(self._rows(self.banded.output))
 
     @cached_property
-    def _inverse_output(self) -> FloatArray:
-        x = self.output
-        return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-
-    @cached_property
-    def value_added(self) -> FloatArray:
-        """Shape (R,): value added or satellite per unit of output, V."""
-        return frozen(self._rows(self._primary) * self._inverse_output)
-
-    @cached_property
     def other_inputs(self) -> FloatArray:
         """Shape (R,): taxes, margins and adjustments per unit of output, split like output; zero beside a satellite."""
-        if self.carries_satellite:
-            return np.zeros_like(self.output)
-        total = np.zeros(self.table.n)
-        for other in self.table.other_inputs.values():
-            total += other.intermediate
         split = self.banded.split
-        return frozen(self._rows(split.output * total[split.segment]) * self._inverse_output)
+        return frozen(self._rows(split.output * self._other_inputs_of_table()[split.segment]) * self.inverse_output)
 
     @cached_property
     def export_share(self) -> FloatArray:
@@ -248,19 +195,6 @@ class BandedModel:
         at_home = self._rows(home_final_demand(self.banded)[:, chosen].sum(axis=1))
         rows[np.arange(len(rows)), self._country[self.segment]] = at_home
         return self._by_block(rows)
-
-    def _by_block(self, by_country: FloatArray) -> FloatArray:
-        if len(self.countries) == by_country.shape[1]:
-            return by_country
-        blocks = np.zeros((by_country.shape[0], len(self.countries)))
-        for country, block in enumerate(self._block_of_country):
-            blocks[:, block] += by_country[:, country]
-        return blocks
-
-    @cached_property
-    def exports_final(self) -> FloatArray:
-        """Shape (R, G): exports of final goods by importer, zero at home."""
-        return frozen(abroad(self, self.final_demand))
 
     @cached_property
     def exports(self) -> FloatArray:
@@ -305,7 +239,7 @@ class BandedModel:
             country = self.banded.countries.index(label)
             rows = np.flatnonzero(self._country[self.segment] == country)
             flows = domestic_flows(self.banded, country)
-            blocks[position[country]] = flows * self._inverse_output[rows]
+            blocks[position[country]] = flows * self.inverse_output[rows]
         return blocks
 
     def _trade_flows(self) -> TradeFlows:
@@ -447,18 +381,6 @@ class BandedModel:
         for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
             needs[a:b] = response @ needs[a:b]
         return local + self.local.inverse(spread(self.export_share, self.segment, needs))
-
-    def inverse_columns(self, rows: IntArray) -> FloatArray:
-        """Return B[:, rows], shape (R, k)."""
-        unit = np.zeros((len(self.segment), len(rows)))
-        unit[rows, np.arange(len(rows))] = 1.0
-        return self.apply_inverse(unit)
-
-    def inverse_rows(self, rows: IntArray) -> FloatArray:
-        """Return B[rows, :], shape (k, R)."""
-        unit = np.zeros((len(rows), len(self.segment)))
-        unit[np.arange(len(rows)), rows] = 1.0
-        return self.apply_inverse_transpose(unit)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""

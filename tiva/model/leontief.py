@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiva.errors import ShapeError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.factorization import (
@@ -19,18 +17,15 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of, without_output
+from tiva.model.blocked import BlockedModel, satellite_of
+from tiva.model.operators import abroad, block_rows, unit_of
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
 
 
-_CONTENT = ("value_added", "other_inputs", "value_added_by_origin")
-"""Cached properties that depend on what the model carries."""
-
-
-class LeontiefModel:
+class LeontiefModel(BlockedModel):
     """The Leontief system of a table, as linear operators.
 
     Parameters
@@ -92,58 +87,12 @@ class LeontiefModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.table.value_added
-        values = satellite_values(satellite)
-        if values.shape != (self.table.n,):
-            raise ShapeError(
-                explain(
-                    "a satellite needs one value per country-sector of the table",
-                    got=f"shape {values.shape}",
-                    expected=f"({self.table.n},)",
-                    do="align it by labels with tiva.read_satellite",
-                )
-            )
-        return values
+        return satellite_of(satellite, self.table.n, rows="country-sector of the table")
 
-    @property
-    def unattributed(self) -> float:
-        """Value added, or the satellite, of rows without output: in no coefficient and so in no term."""
-        return without_output(self._primary, self.table.output)
-
-    @property
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """Countries of each group that acts as one, by its label."""
-        return members_of(self.countries, self.table.countries, self._block_of_country)
-
-    def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
-        """Return a model of the same table with a satellite in place of value added; factors are shared.
-
-        Parameters
-        ----------
-        satellite
-            Shape (n,): jobs, emissions or another account, in the row order of the table.
-        unit
-            Its unit, where it does not say so itself.
-
-        Returns
-        -------
-        LeontiefModel
-            The same as a new model with this satellite, without a second factorisation.
-
-        Raises
-        ------
-        ShapeError
-            The satellite has another length.
-        """
+    def _factorise(self) -> None:
         _ = self.factor
-        model = copy(self)
-        for name in _CONTENT:
-            model.__dict__.pop(name, None)
-        model.carries_satellite = True
-        model.unit = unit_of(self.table.unit, satellite, unit)
-        model._primary = model._primary_input(satellite)
-        return model
 
-    def _ordered(self, values: FloatArray) -> FloatArray:
+    def _rows(self, values: FloatArray) -> FloatArray:
         return values if self._in_order else np.ascontiguousarray(values[self._order])
 
     @cached_property
@@ -156,51 +105,22 @@ class LeontiefModel:
     @cached_property
     def output(self) -> FloatArray:
         """Shape (R,): gross output."""
-        return frozen(self._ordered(self.table.output))
-
-    @cached_property
-    def inverse_output(self) -> FloatArray:
-        """Shape (R,): 1 / output, 0 where output is 0."""
-        x = self.output
-        return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-
-    @cached_property
-    def value_added(self) -> FloatArray:
-        """Shape (R,): value added or satellite per unit of output, V."""
-        return frozen(self._ordered(self._primary) * self.inverse_output)
+        return frozen(self._rows(self.table.output))
 
     @cached_property
     def other_inputs(self) -> FloatArray:
         """Shape (R,): taxes, margins and adjustments per unit of output; zero beside a satellite."""
-        total = np.zeros(self.table.n)
-        if self.carries_satellite:
-            return total
-        for other in self.table.other_inputs.values():
-            total += other.intermediate
-        return frozen(self._ordered(total) * self.inverse_output)
+        return frozen(self._rows(self._other_inputs_of_table()) * self.inverse_output)
 
     @cached_property
     def final_demand(self) -> FloatArray:
         """Shape (R, G): final demand by absorbing block, Y."""
-        return frozen(self._by_block(self._ordered(self.table.final_demand_by_absorber)))
+        return frozen(self._by_block(self._rows(self.table.final_demand_by_absorber)))
 
     def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
         """Return (R, G): final demand of some of the table's categories by absorbing block."""
         chosen = [self.table.final_demand_categories.index(name) for name in categories]
-        return self._by_block(self._ordered(self.table.final_demand[:, :, chosen].sum(axis=2)))
-
-    def _by_block(self, by_country: FloatArray) -> FloatArray:
-        if len(self.countries) == by_country.shape[1]:
-            return by_country
-        blocks = np.zeros((by_country.shape[0], len(self.countries)))
-        for country, block in enumerate(self._block_of_country):
-            blocks[:, block] += by_country[:, country]
-        return blocks
-
-    @cached_property
-    def exports_final(self) -> FloatArray:
-        """Shape (R, G): exports of final goods by importer, zero at home."""
-        return frozen(abroad(self, self.final_demand))
+        return self._by_block(self._rows(self.table.final_demand[:, :, chosen].sum(axis=2)))
 
     @cached_property
     def exports(self) -> FloatArray:
@@ -292,20 +212,12 @@ class LeontiefModel:
         return apply_blocks(self.inverse_diagonal_blocks, self.offsets, right)
 
     def inverse_columns(self, rows: IntArray) -> FloatArray:
-        """Return B[:, rows], shape (R, k)."""
-        if "inverse" in self.__dict__:
-            return np.asarray(self.inverse[:, rows])
-        unit = np.zeros((len(self.row_country), len(rows)))
-        unit[rows, np.arange(len(rows))] = 1.0
-        return self.apply_inverse(unit)
+        """Return B[:, rows], shape (R, k); cut from :attr:`inverse` where it is there."""
+        return np.asarray(self.inverse[:, rows]) if "inverse" in self.__dict__ else super().inverse_columns(rows)
 
     def inverse_rows(self, rows: IntArray) -> FloatArray:
-        """Return B[rows, :], shape (k, R)."""
-        if "inverse" in self.__dict__:
-            return np.asarray(self.inverse[rows])
-        unit = np.zeros((len(rows), len(self.row_country)))
-        unit[np.arange(len(rows)), rows] = 1.0
-        return self.apply_inverse_transpose(unit)
+        """Return B[rows, :], shape (k, R); cut from :attr:`inverse` where it is there."""
+        return np.asarray(self.inverse[rows]) if "inverse" in self.__dict__ else super().inverse_rows(rows)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""

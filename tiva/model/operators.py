@@ -241,11 +241,6 @@ def satellite_values(satellite: ArrayLike) -> FloatArray:
     return values
 
 
-def without_output(primary: FloatArray, output: FloatArray) -> float:
-    """Return the absolute sum of an account (R,) over rows whose output is zero."""
-    return float(np.abs(primary[output == 0]).sum())
-
-
 def unit_of(money: str, satellite: object, given: str | None) -> str:
     """Return the unit of the terms: that of the table, or that of the satellite, as given or as it says itself."""
     if satellite is None:
