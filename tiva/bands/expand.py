@@ -71,7 +71,13 @@ class ExpandedTable:
 
 
 def expand(banded: BandedTable) -> ExpandedTable:
-    """Write out all flows of a banded table."""
+    """Write out all flows of a banded table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    """
     return ExpandedTable(
         intermediate=_intermediate(banded),
         final_demand=_final_demand(banded),
@@ -86,7 +92,15 @@ def expand(banded: BandedTable) -> ExpandedTable:
 
 
 def domestic_flows(banded: BandedTable, country: int) -> FloatArray:
-    """Return the flows between the band rows of one country, (R_c, R_c), in the unit of the table."""
+    """Return the flows between the band rows of one country, (R_c, R_c), in the unit of the table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    country
+        Position of the country in its labels.
+    """
     given = banded.domestic_blocks.get(banded.countries[country])
     if given is not None:
         return given
