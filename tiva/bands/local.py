@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tiva.bands.domestic import HomeNetwork
-from tiva.bands.trade import TradeFlows
 from tiva.kernels.arrays import FloatArray
 from tiva.kernels.factorization import block_inverses
 from tiva.kernels.segments import collapse, collapse_columns, spread, spread_columns
+from tiva.model.trade_flows import TradeFlows
 
 
 class LocalNetwork:

@@ -16,13 +16,14 @@ from tiva.bands.local import LocalNetwork
 from tiva.bands.preference import preference_scores
 from tiva.bands.rows import country_of_rows
 from tiva.bands.shares import MARGINS
-from tiva.bands.trade import FactoredTrade, TradeFlows, TradeSystem, UpdatedTrade
+from tiva.bands.trade import FactoredTrade, TradeSystem, UpdatedTrade
 from tiva.errors import UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
 from tiva.model.blocked import BlockedModel, satellite_of
 from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.trade_flows import TradeFlows
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -478,13 +479,8 @@ class BandedModel(BlockedModel):
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
-        products = bilateral.trade_products(
-            self.flows,
-            self.inverse_aggregate_output,
-            self.aggregate_offsets,
-            common=None if common is None else self._imported(common),
-            paired=[self._imported(x) for x in paired],
-        )
+        needs = None if common is None else self._imported(common)
+        products = self.local.between.products(needs, [self._imported(x) for x in paired])
         rows: FloatArray = products[self.segment]
         rows *= self.export_share[:, None, None]
         return rows

@@ -19,6 +19,7 @@ from tiva.kernels.factorization import (
 )
 from tiva.model.blocked import BlockedModel, satellite_of
 from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.trade_flows import TradeFlows
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -129,12 +130,14 @@ class LeontiefModel(BlockedModel):
         return frozen(abroad(self, self.final_demand + intermediate))
 
     @cached_property
+    def between(self) -> TradeFlows:
+        """The coefficients of trade between blocks, A^F."""
+        return TradeFlows(self.flows, self.inverse_output, self.offsets)
+
+    @cached_property
     def domestic_blocks(self) -> list[FloatArray]:
         """G blocks A_ss, each (N_s, N_s)."""
-        return [
-            self.flows[a:b, a:b] * self.inverse_output[a:b]
-            for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
-        ]
+        return [self.flows[a:b, a:b] * self.inverse_output[a:b] for a, b in self.between.spans]
 
     @cached_property
     def local_inverses(self) -> list[FloatArray]:
@@ -162,7 +165,7 @@ class LeontiefModel(BlockedModel):
     def inverse_diagonal_blocks(self) -> list[FloatArray]:
         """G blocks B_ss, made from the LU factors without the rest of the inverse."""
         if "inverse" in self.__dict__:
-            return [self.inverse[a:b, a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+            return [self.inverse[a:b, a:b] for a, b in self.between.spans]
         return self.factor.diagonal_blocks(self.offsets)
 
     @cached_property
@@ -233,7 +236,7 @@ class LeontiefModel(BlockedModel):
     def pair_feedback_diagonal(self) -> FloatArray:
         """Shape (R, G): diagonal of A_sr B_rs for every pair; makes :attr:`inverse`."""
         out = np.empty((len(self.row_country), len(self.countries)))
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+        for a, b in self.between.spans:
             products = self.flows[a:b] * self.inverse_output * self.inverse[:, a:b].T
             out[a:b] = np.add.reduceat(products, self.offsets[:-1], axis=1)
         return frozen(abroad(self, out))
@@ -253,8 +256,8 @@ class LeontiefModel(BlockedModel):
         for s in np.unique(self.row_country[cells[:, 0]]):
             a, b = self.offsets[s], self.offsets[s + 1]
             within = self.row_country[cells[:, 0]] == s
-            delivered = self.flows[a:b] * self.inverse_output
-            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            delivered = self.between.rows(int(s))
+            for r, (c, d) in enumerate(self.between.spans):
                 if r != s:
                     out[within, r] = _cut(delivered[:, c:d] @ self.inverse[c:d, a:b], cells[within] - a)
         return out
@@ -262,9 +265,9 @@ class LeontiefModel(BlockedModel):
     def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
         """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); makes :attr:`inverse`."""
         out = np.zeros((*left.shape, len(self.countries)))
-        for s, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
-            delivered = self.flows[a:b] * self.inverse_output
-            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+        for s, (a, b) in enumerate(self.between.spans):
+            delivered = self.between.rows(int(s))
+            for r, (c, d) in enumerate(self.between.spans):
                 if r != s:
                     feedback = delivered[:, c:d] @ self.inverse[c:d, a:b]
                     feedback[np.diag_indices(b - a)] += 1.0
@@ -278,7 +281,7 @@ class LeontiefModel(BlockedModel):
     def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (R, G) with B_rs right_s[:, r] on block r and column s; makes :attr:`inverse`."""
         out = np.empty((len(self.row_country), len(self.countries)))
-        for r, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+        for r, (a, b) in enumerate(self.between.spans):
             out[a:b] = np.add.reduceat(self.inverse[a:b] * right[:, r], self.offsets[:-1], axis=1)
         return out
 
@@ -288,22 +291,15 @@ class LeontiefModel(BlockedModel):
 
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks."""
-        scaled = right * (self.inverse_output if right.ndim == 1 else self.inverse_output[:, None])
-        result: FloatArray = self.flows @ scaled
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
-        return result
+        return self.between.apply(right)
 
     def trade_transpose(self, left: FloatArray) -> FloatArray:
         """Return left A^F, for left (R,) or (k, R)."""
-        result: FloatArray = left @ self.flows
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
-        return result * self.inverse_output
+        return self.between.apply_transpose(left)
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
-        """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""
-        return bilateral.trade_products(self.flows, self.inverse_output, self.offsets, common=common, paired=paired)
+        """Return A_sr x_r for all pairs (R, G, k + len(paired)); see :meth:`TradeFlows.products`."""
+        return self.between.products(common, paired)
 
     def sweep(
         self,
