@@ -81,6 +81,23 @@ def drawing_down(table: IcioTable) -> IcioTable:
     )
 
 
+SERVICE = "PTL"
+"""Post and telecommunications of the scheme common28; mining and metals are not services."""
+
+
+def named(table: IcioTable) -> IcioTable:
+    """The same table with three sectors and four categories of final demand that the OECD's indicators know."""
+    share = np.random.default_rng(13).uniform(0.2, 0.8, table.final_demand.shape)
+    parts = np.concatenate([share * table.final_demand, (1 - share) * table.final_demand], axis=2)
+    return IcioTable.from_arrays(
+        table.intermediate,
+        parts,
+        countries=table.areas,
+        sectors=["MIN", "MET", SERVICE],
+        final_demand_categories=["HFCE", "GFCF", "GGFC", "INVNT"],
+    )
+
+
 def jobs(table: IcioTable) -> np.ndarray[Any, np.dtype[np.float64]]:
     return np.random.default_rng(8).random(table.n) * (table.output != 0)
 
@@ -97,6 +114,8 @@ CASES: dict[str, Callable[[], Case]] = {
     "published": lambda: plain(published(random_table(45, 4, 3, Oddities(negative_inventories=2)), 0.0)),
     "published, group": lambda: plain(published(random_table(46, 5, 2), 0.0), UNION),
     "published, open": lambda: plain(published(random_table(47, 4, 3), 1e-3)),
+    "named": lambda: plain(named(random_table(52, 5, 3, Oddities(negative_inventories=3))), UNION),
+    "bands, named": lambda: banded(named(random_table(53, 4, 3, Oddities(negative_inventories=3))), 2),
     "bands": lambda: banded(random_table(48, 4, 3, ODD), 3, theta=0.4),
     "bands, group, jobs": lambda: banded(random_table(49, 5, 2), (1, 2, 3, 2, 1), groups=UNION, satellite=True),
     "bands, published": lambda: banded(published(random_table(50, 4, 2), 0.0), 2),

@@ -470,8 +470,11 @@ def by_category(w: World) -> Terms:
     return {"vby": np.einsum("ij,jlc->ilc", w.content, w.categories)}
 
 
-def oecd(w: World, services: Mask | None = None) -> Terms:
-    """Cells of reporter, industry and partner; rows (R, G) of the reporter, or of the partner ("IMGR" and others)."""
+def oecd(w: World, services: Mask, consumption: Sequence[int], capital: Sequence[int]) -> Terms:
+    """Rows (R, G) of the reporter by partner, or of the partner by reporter where the name begins with ``partner``.
+
+    Which rows are services, and which categories of final demand are consumption and capital formation, is given.
+    """
     own, origins = w.domestic(w.content)[:, None], w.owned(w.content)
     never = w.domestic(w.v[:, None] * w.local)[:, None]
     industry = (w.labels.sector[:, None] == w.labels.sector) & (w.labels.band[:, None] == w.labels.band) & w.same
@@ -493,10 +496,11 @@ def oecd(w: World, services: Mask | None = None) -> Terms:
         "DOM_INT": (np.where(w.same, w.a, 0.0) @ w.x)[:, None] * w.at, "PROD": w.x, "VALU": w.v * w.x,
     }  # fmt: skip
     out["DOM"] = out["DOM_FNL"] + out["DOM_INT"]
-    if services is not None:
-        of_services = np.where(services[:, None], w.content, 0.0)
-        out["EXGR_SERV_DVA"] = w.domestic(of_services)[:, None] * w.exports
-        out["EXGR_SERV_FVA"] = w.foreign(of_services)[:, None] * w.exports
+    of_services = np.where(services[:, None], w.content, 0.0)
+    out["EXGR_SERV_DVA"] = w.domestic(of_services)[:, None] * w.exports
+    out["EXGR_SERV_FVA"] = w.foreign(of_services)[:, None] * w.exports
+    for name, categories in (("CONS_VA", consumption), ("GFCF_VA", capital)):
+        out[name] = w.content @ w.categories[:, :, categories].sum(axis=2)
     embodied = np.where(w.abroad, np.einsum("jk,kc->jc", w.a, _own_requirements(w)), 0.0)
     seen = {"IMGR": w.exports, "IMGR_FNL": w.final_exports, "IMGR_INT": inner, "DFD_FVA": out["FFD_DVA"],
             "FEXDVAP": out["DEXFVAP"], "IMGR_DVA": origins * w.exports, "REII": embodied}  # fmt: skip

@@ -11,7 +11,7 @@ import xarray as xr
 
 import tiva
 from tests import crossings
-from tests.cases import CASES, Case, case, labelled, labels
+from tests.cases import CASES, SERVICE, Case, case, labelled, labels
 from tests.crossings import Mask, Terms, World
 from tiva.terms import Method, methods
 
@@ -33,8 +33,15 @@ def perimeters(w: World, row: Method) -> list[Mask]:
     return known[row.perimeter](w)
 
 
-def exact(w: World, row: Method) -> Terms:
+def exact(case_: Case, row: Method) -> Terms:
     """Terms of a row over rows (R, ...), importers of the model last where there are any."""
+    w = case_.world
+    if row.method == "oecd":
+        known = labels(case_)
+        service = w.labels.sector == (known["sector"].index(SERVICE) if SERVICE in known["sector"] else -1)
+        place = {c: k for k, c in enumerate(known["final_demand"])}
+        chosen = [[place[c] for c in names if c in place] for names in (("HFCE", "GGFC"), ("GFCF",))]
+        return crossings.oecd(w, service, *chosen)
     if row.method == "bm" and row.perspective == "self":
         return crossings.own_perimeters(w, perimeters(w, row))
     if row.method == "my" and row.perimeter != "world":
@@ -55,7 +62,6 @@ def exact(w: World, row: Method) -> Terms:
     }
     alone: dict[str, Callable[[World], Terms]] = {
         "headline": crossings.headline,
-        "oecd": crossings.oecd,
         "kww": crossings.kww,
         "wwz": crossings.wwz,
         "wwz_third": lambda w: {
@@ -82,7 +88,7 @@ def dims_of(row: Method, name: str, values: np.ndarray[Any, Any]) -> tuple[str, 
 def expected(case_: Case, row: Method) -> dict[str, xr.DataArray]:
     found = {
         name.removeprefix("partner "): labelled(case_, values, dims_of(row, name, values))
-        for name, values in exact(case_.world, row).items()
+        for name, values in exact(case_, row).items()
     }
     if row.method == "oecd":
         found["BALGR"] = found["EXGR"].sum("size") - found["IMGR"].sum("size")
@@ -126,8 +132,8 @@ def accounting(case_: Case, row: Method) -> dict[str, xr.DataArray]:
 
 RATIOS = {"vs_share": ("vs", "gexp"), "vs1_share": ("vs1", "gexp"), "vax_ratio": ("vax", "gexp")}
 
-ELSEWHERE = {"EXGR_SERV_DVA", "EXGR_SERV_FVA", "CONS_VA", "GFCF_VA"}
-"""Terms that need known sectors and categories: on the embedded table, in the tests of the OECD's indicators."""
+NAMED = {"EXGR_SERV_DVA", "EXGR_SERV_FVA", "CONS_VA", "GFCF_VA"}
+"""Terms that need sectors and categories of known names."""
 
 
 @pytest.mark.filterwarnings("ignore::tiva.errors.BalanceWarning")
@@ -140,13 +146,17 @@ def test_every_term_at_every_level(name: str, row: Method) -> None:
     for level in row.levels:
         for detail in (False, True) if row.detail_terms else (False,):
             got = tiva.decompose(case_.model, row.method, level=level, detail=detail, **options_of(case_, row))
-            check(got, theirs, row, scale, detail=detail)
+            check(got, theirs, row, scale, detail=detail, named=SERVICE in case_.table.sectors)
 
 
-def check(got: xr.Dataset, theirs: Mapping[str, xr.DataArray], row: Method, scale: float, *, detail: bool) -> None:
+def check(
+    got: xr.Dataset, theirs: Mapping[str, xr.DataArray], row: Method, scale: float, *, detail: bool, named: bool
+) -> None:
     names = set(map(str, got.data_vars))
     by_size = row.method == "oecd" and "size" in got.dims
-    assert by_size or set(row.detail_terms if detail else row.terms) - names <= ELSEWHERE
+    missing = set(row.detail_terms if detail else row.terms) - names
+    assert by_size or missing <= (set() if named else NAMED)
+    assert row.method != "oecd" or named == (names >= NAMED)
     for name in names - set(RATIOS):
         ours = got[name]
         exact_ = at_level(theirs[name], ours)
@@ -155,3 +165,55 @@ def check(got: xr.Dataset, theirs: Mapping[str, xr.DataArray], row: Method, scal
         above, below = (at_level(theirs[part], got[name]) for part in RATIOS[name])
         exact_ = above / below.where(below != 0)
         np.testing.assert_allclose(got[name], exact_, rtol=ROUNDING, atol=ROUNDING, err_msg=name)
+
+
+IN_CELL = {
+    "EXGR_DVASH": ("EXGR_DVA", "EXGR"), "EXGR_FVASH": ("EXGR_FVA", "EXGR"),
+    "EXGR_FNLDVASH": ("EXGR_FNL_DVA", "EXGR_FNL"), "EXGR_INTDVASH": ("EXGR_INT_DVA", "EXGR_INT"),
+    "EXGR_SERV_DVASH": ("EXGR_SERV_DVA", "EXGR"), "EXGR_SERV_FVASH": ("EXGR_SERV_FVA", "EXGR"),
+    "IMGR_DVASH": ("IMGR_DVA", "IMGR"), "IMGRINT_REII": ("REII", "IMGR_INT"),
+}  # fmt: skip
+OF_PARTNERS = {
+    "EXGRPSH": "EXGR", "EXGR_DVAPSH": "EXGR_DVA", "EXGR_FNLDVAPSH": "EXGR_FNL_DVA", "EXGR_INTDVAPSH": "EXGR_INT_DVA",
+    "IMGRPSH": "IMGR", "FFD_DVAPSH": "FFD_DVA", "DFD_FVAPSH": "DFD_FVA",
+}  # fmt: skip
+OF_FINAL_DEMAND = {"FD_VASH": "FD_VA", "CONS_VASH": "CONS_VA", "GFCF_VASH": "GFCF_VA"}
+
+
+OF_SMALL_FLOWS = 1e-9
+"""Shares in flows that are themselves small, relative and absolute."""
+
+
+def shares(flows: Mapping[str, xr.DataArray], level: str) -> dict[str, xr.DataArray]:
+    """Shares by the wording of the OECD's guide, from flows of reporter, industry, size and partner."""
+    kept = {"exporter", *(("sector",) if "sector" in level else ()), *(("importer",) if "bilateral" in level else ())}
+    f = {name: values.sum([d for d in values.dims if d not in kept]) for name, values in flows.items()}
+    exports = flows["EXGR"].sum(("sector", "size", "importer"))
+    out = {name: f[above] / f[below] for name, (above, below) in IN_CELL.items()}
+    if "bilateral" in level:
+        out |= {name: f[flow] / f[flow].sum("importer") for name, flow in OF_PARTNERS.items()}
+        out |= {"DEXFVAPSH": f["DEXFVAP"] / f["EXGR"].sum("importer"), "FEXDVAPSH": f["FEXDVAP"] / exports}
+        whole = {name: flows[flow].sum(("exporter", "sector", "size")) for name, flow in OF_FINAL_DEMAND.items()}
+        return out | {name: f[flow] / whole[name] for name, flow in OF_FINAL_DEMAND.items()}
+    out |= {"PROD_VASH": f["VALU"] / f["PROD"], "VALU_FFDDVA": f["FFD_DVA"] / f["VALU"]}
+    above = {"EXGR_TDVAIND": "EXGR_DVA", "EXGR_TFVAIND": "EXGR_FVA", "EXGR_DVAFXSH": "FEXDVAP"}
+    return out | {name: f[flow] / exports for name, flow in above.items()}
+
+
+@pytest.mark.filterwarnings("ignore::tiva.errors.BalanceWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_every_share_at_every_level(name: str) -> None:
+    case_ = case(name)
+    flows = expected(case_, next(row for row in methods() if row.method == "oecd"))
+    for row in (row for row in methods() if row.method == "oecd_shares"):
+        for level in row.levels:
+            got = tiva.decompose(case_.model, "oecd_shares", level=level)
+            exact_ = shares(flows, level)
+            without = {t for t in exact_ if t.startswith(("EXGR_SERV", "CONS", "GFCF"))}
+            assert set(exact_) - set(map(str, got.data_vars)) == (set() if SERVICE in case_.table.sectors else without)
+            for term in got.data_vars:
+                values = exact_[str(term)].transpose(*got[term].dims)
+                values = values.where(np.isfinite(values))
+                np.testing.assert_allclose(
+                    got[term], values, rtol=OF_SMALL_FLOWS, atol=OF_SMALL_FLOWS, err_msg=f"{term} {level}"
+                )
