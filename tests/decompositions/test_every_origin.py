@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -140,3 +141,53 @@ def test_every_cell_of_every_term(name: str, row: Method) -> None:
         if row.perimeter == "world" and "size" in ours.dims:
             ours, exact = ours.sum("size"), exact.sum("size")
         np.testing.assert_allclose(ours.fillna(0.0), exact, rtol=0, atol=ROUNDING * scale, err_msg=term)
+
+
+def ending_in(w: World, product: int) -> World:
+    """The same contents, and only the final goods of one sector: what of the flows ends in them."""
+    narrowed = copy(w)
+    for name in ("absorption", "direct", "onward"):
+        narrowed.__dict__.pop(name, None)
+    made = (w.labels.sector == product)[:, None]
+    narrowed.y, narrowed.final_exports = np.where(made, w.y, 0.0), np.where(made, w.final_exports, 0.0)
+    return narrowed
+
+
+@pytest.mark.parametrize("row", traced_methods(), ids=Method.describe)
+@pytest.mark.parametrize("name", ["odd", "group", "bands"])
+def test_every_term_by_sector_of_the_final_good(name: str, row: Method) -> None:
+    case_ = case(name)
+    known, w = labels(case_), case_.world
+    options: dict[str, Any] = {"perimeter": row.perimeter, "approach": row.approach or "source"}
+    if row.perimeter == "group":
+        options |= {"sector": [known["sector"][i] for i in SOLD], "importer": [known["importer"][i] for i in BUYERS]}
+    by = ("origin", "exporter", "importer", "absorber", "absorber_sector")
+    _ = w.content, w.absorption
+    goods = {n: cubes(ending_in(w, n), row) for n in range(len(known["sector"]))}
+    scale = float(np.abs(w.v).max() * np.abs(w.exports).max())
+    for term in row.traced:
+        ours = origins(case_.model, term, by=by, **options).to_xarray()
+        for n, cells in goods.items():
+            exact = gathered(case_, cells[term])
+            exact = exact.sum([d for d in exact.dims if d not in ours.dims]).sel(importer=ours["importer"].to_numpy())
+            got = ours.isel(absorber_sector=n)
+            np.testing.assert_allclose(got, exact, rtol=0, atol=ROUNDING * scale, err_msg=f"{term} {n}")
+
+
+@pytest.mark.filterwarnings("ignore::tiva.errors.BalanceWarning")
+@pytest.mark.parametrize("name", CASES)
+def test_value_added_in_final_goods(name: str) -> None:
+    """By origin, by who completes the good and by who absorbs it; taxes are an origin of their own."""
+    case_ = case(name)
+    w = case_.world
+    by = ["origin", "origin_sector", "exporter", "sector", "absorber"]
+    ours = origins(case_.model, by=by, flow="final_demand").to_xarray()
+    cube = w.content[:, :, None, None] * w.y[None, :, None, :]
+    exact = gathered(case_, np.broadcast_to(cube, (w.rows, w.rows, w.blocks, w.blocks)) / w.blocks).sum("importer")
+    exact = exact.sum(["origin_size", "size"])
+    scale = float(np.abs(w.v).max() * np.abs(w.y).max())
+    if TAXES in ours["origin"]:
+        paid = ours.sel(origin=TAXES, origin_sector=TAXES).sum(["exporter", "sector"])
+        np.testing.assert_allclose(paid, (w.o @ w.every) @ w.y, rtol=0, atol=ROUNDING * float(w.y.sum()))
+        ours = ours.drop_sel(origin=TAXES, origin_sector=TAXES)
+    np.testing.assert_allclose(ours, exact, rtol=0, atol=ROUNDING * scale)
