@@ -197,21 +197,24 @@ def exporters(w: World) -> list[Mask]:
     return [w.where(s)[:, None] & w.abroad for s in range(w.blocks)]
 
 
+def _parts(w: World, home: Array, away: Array, ends: Array) -> Terms:
+    """Terms by where exports end, given contents per unit and the exports (R, G, G) that count by final absorber."""
+    whole, back, final = ends.sum(axis=2), _at_home(w, ends), _finally(w)
+    sold, returning = final.sum(axis=2), _at_home(w, final)
+    processed = w.direct - w.final_exports
+    out = _sums(w, home * whole, away * whole) | {"ref": home * back, "vax": home * (whole - back)}
+    out |= {"vax1": home * w.final_exports, "vax2": home * processed, "vax3": home * (sold - returning)}
+    out |= {"ref1": home * returning, "ref2": home * (back - returning)}
+    out["vax4"] = out["vax"] - out["vax1"] - out["vax2"] - out["vax3"]
+    out |= {"fva1": away * w.final_exports, "fva2": away * processed, "fva3": away * sold}
+    return out | {"fva4": away * (whole - w.direct - sold)}
+
+
 def bm_source(w: World) -> Terms:
     dva, fva = w.once(exporters(w))
-    out = _sums(w, dva * w.exports, fva * w.exports)
-    back, final = _at_home(w, w.absorption), _finally(w)
-    whole = w.absorption.sum(axis=2)
-    out |= {"ref": dva * back, "vax": dva * (whole - back), "davax": dva * w.direct}
-    out |= {"gvcf": dva * w.onward, "gvcb": out["fc"] + out["ddc"]}
-    out["gvc"] = out["gvcf"] + out["gvcb"]
-    third = final.sum(axis=2) - _at_home(w, final)
-    out |= {"vax1": dva * w.final_exports, "vax2": dva * (w.direct - w.final_exports), "vax3": dva * third}
-    out |= {"ref1": dva * _at_home(w, final), "ref2": dva * (back - _at_home(w, final))}
-    out["vax4"] = out["vax"] - out["vax1"] - out["vax2"] - out["vax3"]
-    out |= {"fva1": fva * w.final_exports, "fva2": fva * (w.direct - w.final_exports), "fva3": fva * final.sum(axis=2)}
-    out["fva4"] = fva * (whole - w.direct - final.sum(axis=2))
-    return out
+    out = _parts(w, dva, fva, w.absorption)
+    out |= {"davax": dva * w.direct, "gvcf": dva * w.onward, "gvcb": out["fc"] + out["ddc"]}
+    return out | {"gvc": out["gvcf"] + out["gvcb"]}
 
 
 def bm_sink(w: World) -> Terms:
@@ -219,17 +222,8 @@ def bm_sink(w: World) -> Terms:
     last = np.zeros_like(w.absorption)
     for watched in exporters(w):
         last = np.where(watched[:, :, None], w.ends(watched), last)
-    whole, back, final = last.sum(axis=2), _at_home(w, last), _finally(w)
-    out = _sums(w, dc * whole, fc * whole)
     absorber = np.arange(w.blocks)
-    out |= {"ref": dc * back, "vax": dc * (whole - back), "vaxim": dc * last[:, absorber, absorber]}
-    third = final.sum(axis=2) - _at_home(w, final)
-    out |= {"vax1": dc * w.final_exports, "vax2": dc * (w.direct - w.final_exports), "vax3": dc * third}
-    out |= {"ref1": dc * _at_home(w, final), "ref2": dc * (back - _at_home(w, final))}
-    out["vax4"] = out["vax"] - out["vax1"] - out["vax2"] - out["vax3"]
-    out |= {"fva1": fc * w.final_exports, "fva2": fc * (w.direct - w.final_exports), "fva3": fc * final.sum(axis=2)}
-    out["fva4"] = fc * (whole - w.direct - final.sum(axis=2))
-    return out
+    return _parts(w, dc, fc, last) | {"vaxim": dc * last[:, absorber, absorber]}
 
 
 def of_others(w: World, t: int) -> Mask:
