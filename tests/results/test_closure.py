@@ -69,7 +69,9 @@ def test_every_result_states_its_discrepancy(row: Method) -> None:
         if row.method == "output_based":
             assert share == 0.0
             continue
-        gross = result[row.terms[0]] if row.terms[0] in {"gexp", "EXGR", "gimp", "gimp_origin"} else flows
+        gross = result[row.terms[0]] if row.terms[0] in {"gexp", "EXGR", "gimp"} else flows
+        if row.terms[0] == "gimp_origin":  # by importer, and by product where the level has them
+            gross = flows.reshape(4, 3, 4).sum(axis=0) if "sector" in result.dims else flows.sum(axis=0)
         by_partner = "importer" in result.dims or gross is flows
         assert share == pytest.approx(1.4 / float(np.abs(gross).sum()) if by_partner else 0.0, rel=ROUNDING)
         apart = "discrepancy" in result and "origin" not in result.dims
@@ -97,13 +99,20 @@ def test_contents_that_have_no_terms_miss_what_the_terms_of_others_miss() -> Non
         assert tiva.decompose(table, method).attrs["identity_residual"] == pytest.approx(of_terms, rel=ROUNDING)
 
 
-def test_imports_by_origin_say_what_no_origin_holds() -> None:
-    by_origin = tiva.decompose(NETTED, perspective="importer", level="bilateral")
-    gross = tiva.decompose(NETTED, perspective="importer")
-    missed = gross["gimp"] - by_origin["gimp_origin"].sum("origin")
-    assert by_origin.attrs["discrepancy_share"] == pytest.approx(
-        float(np.abs(missed).sum() / np.abs(by_origin["gimp_origin"]).sum()), rel=1e-9
-    )
+@pytest.mark.parametrize("satellite", [None, np.arange(1.0, 13.0)], ids=["value added", "jobs"])
+@pytest.mark.parametrize("level", ["bilateral", "sector-bilateral"])
+@pytest.mark.parametrize("importer", [None, ["C1", "C3"]])
+def test_imports_by_origin_say_what_no_origin_holds(satellite: Any, level: str, importer: Any) -> None:
+    """In money: exports of 0.7 to C0 and -0.7 to C1, whatever the origins hold."""
+    given: dict[str, Any] = {"perspective": "importer", "perimeter": "importer"}
+    by_origin = tiva.decompose(NETTED, level=level, satellite=satellite, importer=importer, **given)
+    gross = tiva.decompose(NETTED, level=level.removesuffix("-bilateral") if "sector" in level else "country", **given)
+    whole = float(np.abs(gross["gimp"].sel(importer=importer or list(NETTED.countries))).sum())
+    missed = 1.4 if importer is None else 0.7
+    assert by_origin.attrs["discrepancy_share"] == pytest.approx(missed / whole, rel=ROUNDING)
+    if satellite is None and importer is None:
+        rest = gross["gimp"] - by_origin["gimp_origin"].sum("origin")
+        assert float(np.abs(rest).sum()) == pytest.approx(missed)
 
 
 def test_jobs_and_value_added_of_sectors_without_output_are_not_lost_in_silence() -> None:

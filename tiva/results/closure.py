@@ -103,12 +103,13 @@ def state(
         none; and notes.
     """
     if method.terms[0] in _GROSS:
-        gross, dims = np.abs(dataset[method.terms[0]]).sum(), [d for d in _FLOW_DIMS if d in dataset.dims]
+        dims = [d for d in _FLOW_DIMS if d in dataset.dims]
+        gross = _gross(dataset, model, method.terms[0])
         asked = dict(selection) | {d: dataset[d].to_numpy().tolist() for d in dims}
     else:
-        gross, dims, asked = np.abs(model.exports).sum(), list(_FLOW_DIMS), {}
+        gross, dims, asked = float(np.abs(model.exports).sum()), list(_FLOW_DIMS), {}
     stray = _stray(model, dims, asked) if "output" not in dataset else {}
-    share = sum(abs(value) for value in stray.values()) / float(gross) if gross else 0.0
+    share = sum(abs(value) for value in stray.values()) / gross if gross else 0.0
     return dataset.assign_attrs({STATED: share}), _notes(dataset, model)
 
 
@@ -131,6 +132,16 @@ def lines(dataset: xr.Dataset, flow: str | None) -> tuple[str, ...]:
         what = "what the terms miss beside it" if stated else "what the terms miss"
         said.append(f"identity residual: {float(attributes[RESIDUAL]):.1e} of {of} ({what}, all rows of the result)")
     return tuple(said)
+
+
+def _gross(dataset: xr.Dataset, model: Operators, name: str) -> float:
+    """Return the absolute sum of the gross flows of a result, in the unit of the table."""
+    if name != "gimp_origin":
+        return float(np.abs(dataset[name]).sum())
+    axes = tuple(d for d in ("importer", "sector") if d in dataset.dims)
+    known = {"importer": model.countries, "sector": model.sectors}
+    chosen = np.ix_(*([known[d].index(str(label)) for label in dataset[d].to_numpy()] for d in axes))
+    return float(np.abs(_on_axes(model, model.exports, axes)[chosen]).sum())
 
 
 def _stray(model: Operators, dims: Sequence[str], asked: Mapping[str, Sequence[str]]) -> dict[tuple[str, ...], float]:
