@@ -52,6 +52,13 @@ def test_a_result_says_what_share_of_gross_exports_is_in_no_term() -> None:
         assert float(by_sector["discrepancy"].sel(exporter="LUX", sector=sector)) == pytest.approx(value)
 
 
+def test_of_a_satellite_the_discrepancy_is_one_of_money() -> None:
+    printed = str(tiva.decompose(NETTED, level="bilateral", satellite=np.ones(NETTED.n)).tiva.breakdown())
+    share = tiva.decompose(NETTED, level="bilateral").attrs["discrepancy_share"]
+    assert f"discrepancy: {share:.1e} of gross flows" in printed
+    assert "of content (what the terms miss beside it" in printed
+
+
 def test_the_share_is_that_of_the_selection() -> None:
     luxembourg, mexico = (tiva.decompose(model(2008), "kww", exporter=country) for country in ("LUX", "MEX"))
     assert luxembourg.attrs["discrepancy_share"] == pytest.approx(6 / float(luxembourg["gexp"].sum()), rel=ROUNDING)

@@ -127,7 +127,8 @@ def lines(dataset: xr.Dataset, flow: str | None) -> tuple[str, ...]:
     said = []
     stated = float(attributes.get(STATED, 0.0))
     if stated:
-        said.append(f"discrepancy: {stated:.1e} of {of} (country-sectors without output, all rows of the result)")
+        money = "gross flows" if of == "content" else of
+        said.append(f"discrepancy: {stated:.1e} of {money} (country-sectors without output, all rows of the result)")
     if RESIDUAL in attributes:
         what = "what the terms miss beside it" if stated else "what the terms miss"
         said.append(f"identity residual: {float(attributes[RESIDUAL]):.1e} of {of} ({what}, all rows of the result)")
