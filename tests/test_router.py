@@ -18,7 +18,7 @@ from tiva.errors import (
 )
 from tiva.model.leontief import LeontiefModel
 from tiva.table.icio_table import IcioTable
-from tiva.terms import LEVELS, methods
+from tiva.terms import LEVELS, find_method, methods, term, terms
 
 IDENTITY = 1e-9
 """Relative to gross exports."""
@@ -152,6 +152,33 @@ def test_published_value_added_shows_taxes() -> None:
     assert result.attrs["value_added_kind"] == "published"
 
 
+def test_formulas_are_those_of_the_perspective_and_approach() -> None:
+    """A term means something else at another border: no two of these decompositions share the formula of fva."""
+    rows = [row for row in methods() if row.method == "bm" and "fva" in row.terms and row.perspective != "self"]
+    own = find_method("bm", perspective="self", perimeter="sectbil", level="sector-bilateral")
+    formulas = {(row.perspective, row.approach): term("fva", row).formula for row in (*rows, own)}
+    assert len(set(formulas.values())) == len(formulas) == 5
+    sink = tiva.decompose(tiva.example(), approach="sink", detail=True)
+    assert "W^s" in sink["vax4"].attrs["formula"]
+    assert "39" in sink["vax4"].attrs["reference"]
+    assert term("fva").formula == term("fva", find_method("bm")).formula == term("fva", "bm").formula
+
+
+def test_every_scope_of_a_term_is_that_of_a_method() -> None:
+    for entry in terms():
+        words = entry.method.split()
+        if not words or words == ["size"]:
+            continue
+        fitting = [
+            row
+            for row in methods()
+            if set(words) <= {row.method, row.perspective, row.approach, row.perimeter}
+            and entry.code in (*row.terms, *row.detail_terms, *row.partition)
+        ]
+        assert fitting, entry
+        assert all(term(entry.code, row).method == entry.method for row in fitting), entry
+
+
 def test_every_catalogue_row_runs_and_its_terms_are_catalogued(example: IcioTable) -> None:
     model = LeontiefModel(example)
     for row in methods():
@@ -206,7 +233,7 @@ def test_what_is_no_group_label_or_satellite(example: IcioTable, options: dict[s
 def test_origins_of_a_group_add_up_in_its_joint_perimeter(example: IcioTable, perimeter: str, level: str) -> None:
     own = tiva.decompose(example, perspective="self", perimeter=perimeter, level=level, groups="NAFTA")
     by = ("exporter", "sector", *(("importer",) if level == "sector-bilateral" else ()))
-    for term in ("dva", "fva"):
-        traced = tiva.origins(example, term, perimeter=perimeter, groups="NAFTA", by=(*by, "origin")).to_xarray()
-        gap = abs(traced.sum("origin") - own[term]).max()
+    for name in ("dva", "fva"):
+        traced = tiva.origins(example, name, perimeter=perimeter, groups="NAFTA", by=(*by, "origin")).to_xarray()
+        gap = abs(traced.sum("origin") - own[name]).max()
         assert float(gap) <= IDENTITY * float(own["gexp"].max())

@@ -87,7 +87,8 @@ def decompose(
     -------
     xarray.Dataset
         One variable a term, in the unit of the table; see its attributes for formulas and references.
-        ``identity_residual`` is the share of gross exports that the terms miss.
+        ``discrepancy_share`` is the share of gross exports that is in no term, as country-sectors without output have
+        no coefficients; ``identity_residual`` the share that the terms miss beside it.
 
     Raises
     ------
@@ -113,6 +114,7 @@ def decompose(
     chosen = {name: select_labels(name, value, model) for name, value in selections.items() if value is not None}
     wanted = {name: labels for name, (labels, _) in chosen.items()}
     _refuse_own_partner(wanted)
+    from tiva.results.closure import state
     from tiva.results.labels import label, with_notes
 
     function = _function(row)
@@ -133,8 +135,10 @@ def decompose(
                 )
             )
         dataset = dataset.sel({name: list(labels)})
+    dataset, missed = state(dataset, model, row, wanted)
     unresolved = [_NOT_BY_SIZE] if model.bands and "size" not in dataset.dims else []
-    said = [*unresolved, *acting_as_one(model, groups), *(note for _, notes in chosen.values() for note in notes)]
+    said = [*missed, *unresolved, *acting_as_one(model, groups)]
+    said.extend(note for _, notes in chosen.values() for note in notes)
     return with_notes(dataset, list(dict.fromkeys(said)))
 
 

@@ -32,7 +32,8 @@ class Term:
     code
         Variable name in results.
     method
-        Method that the row is about; empty for a term that means the same everywhere.
+        What the row is about: a method, and options of it where the term means something else there (``bm sink``;
+        ``|`` between alternatives); empty for what it means everywhere else.
     name
         Name in words.
     formula
@@ -208,17 +209,31 @@ def guide() -> tuple[Question, ...]:
     )
 
 
-def term(code: str, method: str = "") -> Term:
-    """Return the catalogue row of a term, that of the method before the general one."""
-    general = None
-    for row in terms():
-        if row.code == code and row.method == method:
-            return row
-        if row.code == code and not row.method:
-            general = row
-    if general is None:
+def term(code: str, method: str | Method = "") -> Term:
+    """Return the catalogue row of a term that says most about where it is.
+
+    Parameters
+    ----------
+    code
+        Variable name in results.
+    method
+        A row of the catalogue of methods, or the name of a method.
+
+    Raises
+    ------
+    UnknownLabelError
+        No term has this code.
+    """
+    if isinstance(method, str):
+        known = {method}
+    else:
+        known = {method.method, method.perspective, method.approach, method.perimeter}
+    fitting = [
+        row for row in terms() if row.code == code and all(known & set(w.split("|")) for w in row.method.split())
+    ]
+    if not fitting:
         raise UnknownLabelError("term", code, sorted({row.code for row in terms()}))
-    return general
+    return max(fitting, key=lambda row: len(row.method.split()))
 
 
 def find_method(

@@ -161,3 +161,36 @@ def test_bad_calls_are_refused(banded: BandedTable) -> None:
         model_interval(banded, "S", "sme", draws=1)
     with pytest.raises(UsageError, match="too few starting points"):
         identified_set(banded, "S", "sme", starts=0)
+
+
+def test_the_network_of_a_country_is_its_part_of_the_model() -> None:
+    """Also of a country in parts that lie apart in the table; the operators of the whole table are not made."""
+    from benchmarks.banded import random_shares
+    from tests.model.test_leontief import split
+
+    banded = split_by_size(split(), random_shares(split(), 2, seed=5), theta=0.3)
+    model, country = banded.model(), banded.countries.index("P")
+    own = np.flatnonzero(model.row_country == country)
+    network = _Network.of(banded, "P", banded.bands[0], "value")
+    columns = np.zeros((len(model.output), len(own)))
+    columns[own, np.arange(len(own))] = model.output[own]
+    np.testing.assert_allclose(network.flows, model.domestic(columns)[own], rtol=0, atol=SEARCH**2)
+    np.testing.assert_allclose(network.exports, model.exports[own].sum(axis=1))
+    np.testing.assert_allclose(network.rate, model.value_added[own])
+    np.testing.assert_array_equal(network.source, model.source_row[own])
+
+
+def test_intervals_of_one_country_need_little_beside_the_table() -> None:
+    import tracemalloc
+
+    from benchmarks.banded import random_shares
+    from benchmarks.tables import synthetic
+
+    table = synthetic(20, 10, 1)
+    banded = split_by_size(table, random_shares(table, 4, seed=1))
+    _ = banded.row_band, banded.bands, banded.row_country
+    tracemalloc.start()
+    _Network.of(banded, "C003", banded.bands[0], "share")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 * table.n**2

@@ -104,6 +104,24 @@ def test_manifest_and_log_tell_what_happened(project: Path) -> None:
     assert "6 done, 0 unchanged" in report.summary()
 
 
+def test_the_manifest_says_what_share_of_gross_flows_is_in_no_term(project: Path) -> None:
+    from tests.tables import Oddities, random_table
+
+    netted = random_table(61, 4, 3, Oddities(netted=(7,))).replace(year=2000)
+    netted.save(project / "data" / "t2000.nc")
+    plan = project / "plan.toml"
+    plan.write_text(
+        plan.read_text(encoding="utf-8") + 'level = "country"\n[[methods]]\nmethod = "bm"\nlevel = "bilateral"\n'
+    )
+    report = inline(plan)
+    found = {str(job["id"]): job["discrepancy_share"] for job in manifest(project / "out")["jobs"]}  # type: ignore[attr-defined]
+    share = tiva.decompose(netted, level="bilateral").attrs["discrepancy_share"]
+    assert share > 0
+    assert {name for name, value in found.items() if value} == {"small-t2000_bm-exporter-source_bilateral"}
+    assert found["small-t2000_bm-exporter-source_bilateral"] == pytest.approx(share)
+    assert f"largest discrepancy: {share:.1e} of gross flows" in report.summary()
+
+
 def test_unchanged_jobs_are_skipped_and_changed_ones_are_not(project: Path) -> None:
     inline(project / "plan.toml")
     before = contents(project / "out")

@@ -112,7 +112,7 @@ def test_operators_equal_explicit_inverses(pair: tuple[LeontiefModel, Explicit])
 
 def test_value_added_by_origin_and_absorption(pair: tuple[LeontiefModel, Explicit]) -> None:
     model, exact = pair
-    close(model.value_added, model._ordered(model._primary) * model.inverse_output)
+    close(model.value_added, model._rows(model._primary) * model.inverse_output)
     rows = block_rows(model, model.value_added)
     close(model.value_added_by_origin, rows @ exact.b)
     close(model.absorption, exact.b @ model.final_demand)

@@ -24,6 +24,9 @@ PRINTED = 1e-7
 ROUNDED = 2e-5
 """Relative: the peer takes published output and value added, which differ from sums by rounding."""
 
+CENTS = 6e-3
+"""Its values are printed with two decimals."""
+
 
 @cache
 def kept(name: str) -> dict[str, Any]:
@@ -51,18 +54,55 @@ NINE = ("dva_fin", "dva_int", "dva_intrex", "rdv_fin", "rdv_int", "ddc", "fva_fi
 
 @pytest.mark.parametrize("name", ["kww_ex1", "kww_ex2_case1", "kww_ex2_case2", "kww_appD"])
 def test_worked_examples_of_koopman_wang_and_wei(name: str) -> None:
+    result = tiva.decompose(worked(name), "kww")
+    close(np.stack([result[term] for term in NINE], axis=1), kept(name)["kww"])
+    assert result.attrs["identity_residual"] <= EXACT
+
+
+@cache
+def worked(name: str, padding: int = 0) -> IcioTable:
+    """A worked example; countries with fewer sectors, and padding, have empty ones."""
     data = kept(name)
     of_row = np.array(data["country_of_row"])
     countries = [f"C{g}" for g in range(of_row.max() + 1)]
-    sectors = int(np.bincount(of_row).max())
+    sectors = int(np.bincount(of_row).max()) + padding
     place = np.concatenate([g * sectors + np.arange((of_row == g).sum()) for g in range(len(countries))])
     flows = np.zeros((len(countries) * sectors,) * 2)
     final = np.zeros((len(flows), len(countries)))
     flows[np.ix_(place, place)], final[place] = data["Z"], data["Y"]
-    table = IcioTable.from_arrays(flows, final, countries=countries, sectors=[f"s{i}" for i in range(sectors)])
-    result = tiva.decompose(table, "kww")
-    close(np.stack([result[term] for term in NINE], axis=1), data["kww"])
-    assert result.attrs["identity_residual"] <= EXACT
+    return IcioTable.from_arrays(flows, final, countries=countries, sectors=[f"s{i}" for i in range(sectors)])
+
+
+def test_first_example_of_koopman_wang_and_wei_by_absorber() -> None:
+    """Of 100 that each of two countries adds 53.3 stay at home; value added exports are two thirds of exports."""
+    result = tiva.decompose(worked("kww_ex1"), "vby", level="bilateral")
+    close(result["vby"].sum("final_demand"), [[160 / 3, 140 / 3], [140 / 3, 160 / 3]])
+    close(tiva.decompose(worked("kww_ex1"), "vax")["vax_ratio"], [2 / 3, 2 / 3])
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+def test_appendix_of_koopman_wang_and_wei_by_other_methods(padding: int) -> None:
+    """The printed measures of the two countries of appendix D; an empty sector more changes none of them."""
+    table = worked("kww_appD", padding)
+    bm, vs = tiva.decompose(table), tiva.decompose(table, "vs")
+    printed = {"dva": (2.6, 2.0), "vax": (1.8, 0.8), "ddc": (2.2, 1.0), "fva": (1.6, 2.0), "fdc": (0.6, 1.0)}
+    for name, values in printed.items():
+        close(bm[name], values)
+    for approach in ("source", "sink"):  # with two countries all borders are those of the exporter
+        world = tiva.decompose(table, perspective="world", approach=approach)
+        close(world["fva"], printed["fva"])
+    close(vs["vs_foreign"], (2.2, 3.0))
+    close(vs["vs1_star"], (3.0, 2.2))
+    np.testing.assert_allclose(bm["dva"] / bm["gexp"], (0.371, 0.333), atol=6e-4)
+    np.testing.assert_allclose(bm["vax"] / bm["gexp"], (0.257, 0.133), atol=6e-4)
+    np.testing.assert_allclose(bm["dc"] / bm["gexp"], (0.686, 0.5), atol=6e-4)
+
+
+def test_sixteen_terms_of_leather() -> None:
+    result, theirs = tiva.decompose(leather(), "wwz", level="sector-bilateral"), kept("leather")["peer_matched"]["wwz"]
+    assert len(theirs) == 16
+    for term, values in theirs.items():
+        close(by_row(result[term.lower()]), values)
 
 
 def test_nine_terms_of_leather() -> None:
@@ -160,11 +200,15 @@ def toy() -> IcioTable:
 def test_toy_of_another_tool_that_does_not_balance_exactly() -> None:
     data = kept("gvcanalyzer_toy")
     totals = tiva.decompose(toy())
-    for term in ("dva", "fva"):
-        np.testing.assert_allclose(totals[term], data[f"exporter_{term.upper()}"], rtol=ROUNDED)
+    for term in ("dva", "ddc", "fva", "fdc"):
+        np.testing.assert_allclose(totals[term], data[f"exporter_{term.upper()}"], rtol=ROUNDED, atol=CENTS)
     flow = tiva.decompose(toy(), level="bilateral").sel(exporter="China", importer="India")
     parts = tiva.decompose(toy(), "tripartite", level="bilateral").sel(exporter="China", importer="India")
-    np.testing.assert_allclose(flow["dva"], data["chn_ind_source"]["DVA"], rtol=ROUNDED)
-    np.testing.assert_allclose(flow["fva"], data["chn_ind_source"]["FVA"], rtol=ROUNDED)
+    for term in ("dva", "ddc", "fva", "fdc"):
+        np.testing.assert_allclose(flow[term], data["chn_ind_source"][term.upper()], rtol=ROUNDED, atol=CENTS)
+    own = tiva.decompose(toy(), perspective="self", perimeter="bilateral", level="bilateral")
+    for term in ("dva", "fva"):
+        ours = own[term].sel(exporter="China", importer="India")
+        np.testing.assert_allclose(ours, data["chn_ind_bilateral_pure"][term.upper()], rtol=ROUNDED, atol=CENTS)
     for name, term in (("DAVAX", "davax"), ("PF", "gvc_pf"), ("TS", "gvc_ts"), ("PB", "gvc_pb")):
         np.testing.assert_allclose(parts[term], data["chn_ind_tripartite"][name], rtol=ROUNDED)

@@ -30,6 +30,17 @@ FIT_ROUNDS = 2000
 def checked_block(table: IcioTable, start: IntArray, country: str, flows: ArrayLike) -> FloatArray:
     """Return a given block as an array, if it adds up to the table's domestic flows of that country.
 
+    Parameters
+    ----------
+    table
+        The source table.
+    start
+        Shape (n + 1,): first band row of each country-sector.
+    country
+        Whose flows they are.
+    flows
+        Shape (R_c, R_c): between the band rows of the country, in the unit of the table.
+
     Raises
     ------
     BandShareError
@@ -53,6 +64,13 @@ def checked_block(table: IcioTable, start: IntArray, country: str, flows: ArrayL
 
 def check_block_columns(banded: BandedTable, country: str) -> None:
     """Refuse a given block whose columns do not add up to the domestic inputs that the margins leave.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    country
+        One whose flows between bands are given.
 
     Raises
     ------

@@ -14,7 +14,13 @@ if TYPE_CHECKING:
 
 
 def headline_coverage(banded: BandedTable) -> tuple[float, float]:
-    """Return the shares of world exports in split sectors, and split by an observed export margin."""
+    """Return the shares of world exports in split sectors, and split by an observed export margin.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    """
     exports = banded.shares.exports * banded.totals.exports[banded.split.segment]
     total = float(exports.sum())
     if total == 0:
@@ -25,7 +31,15 @@ def headline_coverage(banded: BandedTable) -> tuple[float, float]:
 
 
 def used_status(banded: BandedTable, margin: str) -> IntArray:
-    """Return, shape (R,), the status of a margin as it was used: a proportional split assumes all but output."""
+    """Return, shape (R,), the status of a margin as it was used: a proportional split assumes all but output.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    margin
+        One of :data:`tiva.bands.shares.MARGINS`.
+    """
     status = banded.shares.status[margin]
     if banded.method == "proportional" and margin != "output":
         return np.where(banded.shares.row_band >= 0, int(Status.ASSUMED), status)
@@ -33,6 +47,12 @@ def used_status(banded: BandedTable, margin: str) -> IntArray:
 
 
 def coverage_note(banded: BandedTable) -> str:
-    """Return the coverage of a split in one line, for every result made from it."""
+    """Return the coverage of a split in one line, for every result made from it.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    """
     split, observed = headline_coverage(banded)
     return f"{split:.1%} of exports in split sectors, {observed:.1%} of exports with observed shares"

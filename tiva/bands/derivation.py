@@ -50,7 +50,13 @@ class Margins:
 
     @classmethod
     def of(cls, shares: BandShares) -> Margins:
-        """Return the margins that band shares hold."""
+        """Return the margins that band shares hold.
+
+        Parameters
+        ----------
+        shares
+            Margins of a table.
+        """
         return cls(*(shares.margin(name) for name in MARGINS))
 
 

@@ -77,7 +77,13 @@ class HomeNetwork:
         return [seller * covered for seller, _ in factors], [buyer * covered for _, buyer in factors]
 
     def rows(self, country: int) -> slice:
-        """Return the band rows of a country."""
+        """Return the band rows of a country.
+
+        Parameters
+        ----------
+        country
+            Position of the country in the order of the rows.
+        """
         return slice(int(self.start[self.offsets[country]]), int(self.start[self.offsets[country + 1]]))
 
     def _ranks(self, country: int) -> int:
@@ -109,28 +115,52 @@ class HomeNetwork:
         return dict(zip(self._explicit, block_inverses(systems, names), strict=True))
 
     def inverse(self, right: FloatArray) -> FloatArray:
-        """Return blockdiag(L_c) right, for right (R,) or (R, k)."""
+        """Return blockdiag(L_c) right, for right (R,) or (R, k).
+
+        Parameters
+        ----------
+        right
+            Shape (R,), or (R, k) for k right sides at once.
+        """
         result = right + self._applied(self._through, right)
         for country, inverse in self._inverses.items():
             result[self.rows(country)] = inverse @ right[self.rows(country)]
         return result
 
     def inverse_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left blockdiag(L_c), for left (R,) or (k, R)."""
+        """Return left blockdiag(L_c), for left (R,) or (k, R).
+
+        Parameters
+        ----------
+        left
+            Shape (R,), or (k, R) for k left sides at once.
+        """
         result = left + self._applied_transpose(self._through, left)
         for country, inverse in self._inverses.items():
             result[..., self.rows(country)] = left[..., self.rows(country)] @ inverse
         return result
 
     def deliveries(self, right: FloatArray) -> FloatArray:
-        """Return blockdiag(A_cc) right: domestic inputs needed for right (R,) or (R, k)."""
+        """Return blockdiag(A_cc) right: domestic inputs needed for right (R,) or (R, k).
+
+        Parameters
+        ----------
+        right
+            Shape (R,), or (R, k) for k right sides at once.
+        """
         result = self._applied(self._direct, right)
         for country, block in self._explicit.items():
             result[self.rows(country)] = block @ right[self.rows(country)]
         return result
 
     def deliveries_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left blockdiag(A_cc), for left (R,) or (k, R)."""
+        """Return left blockdiag(A_cc), for left (R,) or (k, R).
+
+        Parameters
+        ----------
+        left
+            Shape (R,), or (k, R) for k left sides at once.
+        """
         result = self._applied_transpose(self._direct, left)
         for country, block in self._explicit.items():
             result[..., self.rows(country)] = left[..., self.rows(country)] @ block

@@ -71,7 +71,13 @@ class ExpandedTable:
 
 
 def expand(banded: BandedTable) -> ExpandedTable:
-    """Write out all flows of a banded table."""
+    """Write out all flows of a banded table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    """
     return ExpandedTable(
         intermediate=_intermediate(banded),
         final_demand=_final_demand(banded),
@@ -86,7 +92,15 @@ def expand(banded: BandedTable) -> ExpandedTable:
 
 
 def domestic_flows(banded: BandedTable, country: int) -> FloatArray:
-    """Return the flows between the band rows of one country, (R_c, R_c), in the unit of the table."""
+    """Return the flows between the band rows of one country, (R_c, R_c), in the unit of the table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    country
+        Position of the country in its labels.
+    """
     given = banded.domestic_blocks.get(banded.countries[country])
     if given is not None:
         return given
@@ -115,18 +129,27 @@ def _intermediate(banded: BandedTable) -> FloatArray:
 
 def _final_demand(banded: BandedTable) -> FloatArray:
     split = banded.split
-    source = banded.source.final_demand
-    flows = source[split.segment] * split.exports[:, None, None]
-    own = country_of_rows(banded.source)
-    home = source[np.arange(len(own)), own]
-    rows = np.arange(len(split.segment))
-    flows[rows, own[split.segment]] = _home_final(banded, home)
+    flows = banded.source.final_demand[split.segment] * split.exports[:, None, None]
+    flows[np.arange(len(split.segment)), country_of_rows(banded.source)[split.segment]] = home_final_demand(banded)
     return flows
 
 
-def _home_final(banded: BandedTable, home: FloatArray) -> FloatArray:
-    """Split home final demand (n, C) by category: negative entries like all home sales, the others take the rest."""
-    split = banded.split
+def home_final_demand(banded: BandedTable) -> FloatArray:
+    """Return final demand at home by band row and category, (R, C), in the unit of the table.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+
+    Returns
+    -------
+    array
+        Negative entries (inventories) are spread like all sales at home, the others take the rest in their mix: sums
+        over bands are the source table, sums over categories the home final demand of each band.
+    """
+    split, source = banded.split, banded.source
+    home = source.final_demand[np.arange(source.n), country_of_rows(source)]
     negative = np.minimum(home, 0.0)
     positive = np.maximum(home, 0.0)
     nothing = positive.sum(axis=1) == 0

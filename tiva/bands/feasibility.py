@@ -60,11 +60,25 @@ class Feasibility:
         return not self.violations
 
     def labelled(self, row_labels: tuple[str, ...], sector_labels: tuple[str, ...]) -> Feasibility:
-        """Return the report with names for its rows."""
+        """Return the report with names for its rows.
+
+        Parameters
+        ----------
+        row_labels
+            Shape (R,): label of each band row.
+        sector_labels
+            Shape (n,): label of each country-sector.
+        """
         return Feasibility(self.violations, self.forced, row_labels, sector_labels)
 
     def describe(self, violation: Violation) -> str:
-        """Return one violation as a sentence."""
+        """Return one violation as a sentence.
+
+        Parameters
+        ----------
+        violation
+            One of those found.
+        """
         where = self.row_labels[violation.row] if self.row_labels else f"row {violation.row}"
         amounts = f"by {violation.amount:.6g} (output {violation.output:.6g})"
         return f"{violation.condition} {where}: {violation.text} {amounts}"

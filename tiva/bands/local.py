@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from tiva.bands.domestic import HomeNetwork
-from tiva.bands.trade import TradeFlows
 from tiva.kernels.arrays import FloatArray
 from tiva.kernels.factorization import block_inverses
 from tiva.kernels.segments import collapse, collapse_columns, spread, spread_columns
+from tiva.model.trade_flows import TradeFlows
 
 
 class LocalNetwork:
@@ -62,7 +62,13 @@ class LocalNetwork:
         return members @ closed
 
     def inverse(self, right: FloatArray) -> FloatArray:
-        """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
+        """Return blockdiag(L_ss) right, for right (R,) or (R, k).
+
+        Parameters
+        ----------
+        right
+            Shape (R,), or (R, k) for k right sides at once.
+        """
         result = self.home.inverse(right)
         if self._returns:
             needs = collapse(self._imports, self.home.start, result)
@@ -70,14 +76,26 @@ class LocalNetwork:
         return result
 
     def inverse_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left blockdiag(L_ss), for left (R,) or (k, R)."""
+        """Return left blockdiag(L_ss), for left (R,) or (k, R).
+
+        Parameters
+        ----------
+        left
+            Shape (R,), or (k, R) for k left sides at once.
+        """
         result = self.home.inverse_transpose(left)
         if self._returns:
             result += self.home.inverse_transpose(self._moved_transpose(self._returns, result))
         return result
 
     def deliveries(self, right: FloatArray) -> FloatArray:
-        """Return blockdiag(A_ss) right: inputs from the own block."""
+        """Return blockdiag(A_ss) right: inputs from the own block.
+
+        Parameters
+        ----------
+        right
+            Shape (R,), or (R, k) for k right sides at once.
+        """
         result = self.home.deliveries(right)
         if self._inner:
             needs = collapse(self._imports, self.home.start, right)
@@ -85,7 +103,13 @@ class LocalNetwork:
         return result
 
     def deliveries_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left blockdiag(A_ss), for left (R,) or (k, R)."""
+        """Return left blockdiag(A_ss), for left (R,) or (k, R).
+
+        Parameters
+        ----------
+        left
+            Shape (R,), or (k, R) for k left sides at once.
+        """
         result = self.home.deliveries_transpose(left)
         if self._inner:
             result += self._moved_transpose(self._inner, left)

@@ -210,7 +210,15 @@ def read_margins(
 
 
 def refuse(problems: list[str], what: str) -> None:
-    """Raise a MarginError that lists the bad rows, if there are any."""
+    """Raise a MarginError that lists the bad rows, if there are any.
+
+    Parameters
+    ----------
+    problems
+        A sentence for each bad row.
+    what
+        What was read, for the message.
+    """
     if not problems:
         return
     shown = "".join(f"\n    {p}" for p in problems[:LISTED_PROBLEMS])
@@ -305,7 +313,13 @@ def _duplicates(facts: list[Fact]) -> list[str]:
 
 
 def grouped(facts: Iterable[Fact]) -> dict[tuple[object, ...], list[Fact]]:
-    """Return facts by distribution: country, year, sector, scheme, variable and partner."""
+    """Return facts by distribution: country, year, sector, scheme, variable and partner.
+
+    Parameters
+    ----------
+    facts
+        Published margins, in any order.
+    """
     groups: dict[tuple[object, ...], list[Fact]] = {}
     for fact in facts:
         groups.setdefault(fact.group, []).append(fact)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -12,17 +11,19 @@ from numpy.typing import ArrayLike
 
 from tiva.bands import own_perimeter
 from tiva.bands.domestic import HomeNetwork
-from tiva.bands.expand import domestic_flows
+from tiva.bands.expand import domestic_flows, home_final_demand
 from tiva.bands.local import LocalNetwork
 from tiva.bands.preference import preference_scores
 from tiva.bands.rows import country_of_rows
 from tiva.bands.shares import MARGINS
-from tiva.bands.trade import FactoredTrade, TradeFlows, TradeSystem, UpdatedTrade
-from tiva.errors import ShapeError, UnknownLabelError, UsageError, explain
+from tiva.bands.trade import FactoredTrade, TradeSystem, UpdatedTrade
+from tiva.errors import UnknownLabelError, UsageError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.segments import collapse, collapse_columns, segment_of_rows, spread, spread_columns
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
+from tiva.model.blocked import BlockedModel, satellite_of
+from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.trade_flows import TradeFlows
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
@@ -30,11 +31,7 @@ if TYPE_CHECKING:
     from tiva.bands.split import BandedTable
 
 
-_CONTENT = ("value_added", "other_inputs", "value_added_by_origin", "_local_content", "_imports_by_origin")
-"""Cached properties that depend on what the model carries."""
-
-
-class BandedModel:
+class BandedModel(BlockedModel):
     """The Leontief system of a table split into firm-size bands, as linear operators.
 
     The same operators as :class:`tiva.LeontiefModel`; rows are country-sector-bands, R of them, ragged.
@@ -82,6 +79,8 @@ class BandedModel:
     True
     """
 
+    _of_content = (*BlockedModel._of_content, "_local_content", "_imports_by_origin")
+
     def __init__(
         self,
         banded: BandedTable,
@@ -127,49 +126,18 @@ class BandedModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.banded.value_added
-        values = satellite_values(satellite)
         split = self.banded.split
-        if values.shape == (self.table.n,):
-            return split.output * values[split.segment]
-        if values.shape != split.output.shape:
-            raise ShapeError(
-                explain(
-                    "a satellite needs one value per band row, or one per country-sector",
-                    got=f"shape {values.shape}",
-                    expected=f"({len(split.output)},) or ({self.table.n},)",
-                    do="align it by labels with tiva.read_satellite",
-                )
-            )
-        return values
+        rows = "band row, or one per country-sector"
+        values = satellite_of(satellite, len(split.output), self.table.n, rows=rows)
+        return split.output * values[split.segment] if len(values) == self.table.n else values
 
-    @property
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """Countries of each group that acts as one, by its label."""
-        return members_of(self.countries, self.banded.countries, self._block_of_country)
+    def _factorise(self) -> None:
+        _ = self.trade_system
 
     def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
-        """Return a model of the same table with a satellite in place of value added; factors are shared.
-
-        Parameters
-        ----------
-        satellite
-            Shape (R,) by band row, or (n,) by country-sector, which is split like output.
-        unit
-            Its unit, where it does not say so itself.
-
-        Raises
-        ------
-        ShapeError
-            The satellite has another length.
-        """
-        _ = self.trade_system
-        model = copy(self)
-        for name in _CONTENT:
-            model.__dict__.pop(name, None)
-        model.carries_satellite = True
-        model.unit = unit_of(self.banded.unit, satellite, unit)
+        """Return a model of the same table with a satellite; see :meth:`BlockedModel.carrying`."""
+        model = super().carrying(satellite, unit)
         model._satellite, model._before = satellite, None
-        model._primary = model._primary_input(satellite)
         return model
 
     def _rows(self, values: FloatArray) -> FloatArray:
@@ -194,28 +162,13 @@ class BandedModel:
     @cached_property
     def output(self) -> FloatArray:
         """Shape (R,): gross output."""
-        return self._rows(self.banded.output)
-
-    @cached_property
-    def _inverse_output(self) -> FloatArray:
-        x = self.output
-        return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-
-    @cached_property
-    def value_added(self) -> FloatArray:
-        """Shape (R,): value added or satellite per unit of output, V."""
-        return self._rows(self._primary) * self._inverse_output
+        return frozen(self._rows(self.banded.output))
 
     @cached_property
     def other_inputs(self) -> FloatArray:
         """Shape (R,): taxes, margins and adjustments per unit of output, split like output; zero beside a satellite."""
-        if self.carries_satellite:
-            return np.zeros_like(self.output)
-        total = np.zeros(self.table.n)
-        for other in self.table.other_inputs.values():
-            total += other.intermediate
         split = self.banded.split
-        return self._rows(split.output * total[split.segment]) * self._inverse_output
+        return frozen(self._rows(split.output * self._other_inputs_of_table()[split.segment]) * self.inverse_output)
 
     @cached_property
     def export_share(self) -> FloatArray:
@@ -233,38 +186,22 @@ class BandedModel:
         by_country = self._aggregate(self.table.final_demand_by_absorber)
         rows = spread(self.export_share, self.segment, by_country)
         rows[np.arange(len(rows)), self._country[self.segment]] = self._rows(self.banded.split.home_final)
-        return self._by_block(rows)
+        return frozen(self._by_block(rows))
 
     def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
-        """Return (R, G): final demand of some categories by absorbing block; at home in the mix of the sector."""
+        """Return (R, G): final demand of some categories by absorbing block; see :func:`home_final_demand` for home."""
         chosen = [self.table.final_demand_categories.index(name) for name in categories]
         by_country = self._aggregate(self.table.final_demand[:, :, chosen].sum(axis=2))
         rows = spread(self.export_share, self.segment, by_country)
-        own = self._country[self.segment]
-        whole = self._aggregate(self.table.final_demand_by_absorber)[self.segment, own]
-        part = by_country[self.segment, own]
-        share = np.divide(part, whole, out=np.zeros_like(part), where=whole != 0)
-        rows[np.arange(len(rows)), own] = self._rows(self.banded.split.home_final) * share
+        at_home = self._rows(home_final_demand(self.banded)[:, chosen].sum(axis=1))
+        rows[np.arange(len(rows)), self._country[self.segment]] = at_home
         return self._by_block(rows)
-
-    def _by_block(self, by_country: FloatArray) -> FloatArray:
-        if len(self.countries) == by_country.shape[1]:
-            return by_country
-        blocks = np.zeros((by_country.shape[0], len(self.countries)))
-        for country, block in enumerate(self._block_of_country):
-            blocks[:, block] += by_country[:, country]
-        return blocks
-
-    @cached_property
-    def exports_final(self) -> FloatArray:
-        """Shape (R, G): exports of final goods by importer, zero at home."""
-        return abroad(self, self.final_demand)
 
     @cached_property
     def exports(self) -> FloatArray:
         """Shape (R, G): gross exports by importer, zero at home."""
         intermediate = np.add.reduceat(self.flows, self.aggregate_offsets[:-1], axis=1)
-        return abroad(self, self.exports_final + spread(self.export_share, self.segment, intermediate))
+        return frozen(abroad(self, self.exports_final + spread(self.export_share, self.segment, intermediate)))
 
     @cached_property
     def local(self) -> LocalNetwork:
@@ -303,7 +240,7 @@ class BandedModel:
             country = self.banded.countries.index(label)
             rows = np.flatnonzero(self._country[self.segment] == country)
             flows = domestic_flows(self.banded, country)
-            blocks[position[country]] = flows * self._inverse_output[rows]
+            blocks[position[country]] = flows * self.inverse_output[rows]
         return blocks
 
     def _trade_flows(self) -> TradeFlows:
@@ -346,8 +283,9 @@ class BandedModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self._local_content + self.local.inverse_transpose(
-            spread_columns(self.import_intensity, self.segment, self._imports_by_origin)
+        return frozen(
+            self._local_content
+            + self.local.inverse_transpose(spread_columns(self.import_intensity, self.segment, self._imports_by_origin))
         )
 
     @cached_property
@@ -374,7 +312,7 @@ class BandedModel:
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
         sales = spread(self.export_share, self.segment, self._sales_absorbed)
-        return self._local_demand + self.local.inverse(sales)
+        return frozen(self._local_demand + self.local.inverse(sales))
 
     @cached_property
     def _local_demand(self) -> FloatArray:
@@ -444,18 +382,6 @@ class BandedModel:
         for response, (a, b) in zip(self.trade_system.response_blocks, self.local.between.spans, strict=True):
             needs[a:b] = response @ needs[a:b]
         return local + self.local.inverse(spread(self.export_share, self.segment, needs))
-
-    def inverse_columns(self, rows: IntArray) -> FloatArray:
-        """Return B[:, rows], shape (R, k)."""
-        unit = np.zeros((len(self.segment), len(rows)))
-        unit[rows, np.arange(len(rows))] = 1.0
-        return self.apply_inverse(unit)
-
-    def inverse_rows(self, rows: IntArray) -> FloatArray:
-        """Return B[rows, :], shape (k, R)."""
-        unit = np.zeros((len(rows), len(self.segment)))
-        unit[np.arange(len(rows)), rows] = 1.0
-        return self.apply_inverse_transpose(unit)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
@@ -553,13 +479,8 @@ class BandedModel:
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
         """Return A_sr x_r for all pairs, shape (R, G, k + len(paired)); see the kernel of the same name."""
-        products = bilateral.trade_products(
-            self.flows,
-            self.inverse_aggregate_output,
-            self.aggregate_offsets,
-            common=None if common is None else self._imported(common),
-            paired=[self._imported(x) for x in paired],
-        )
+        needs = None if common is None else self._imported(common)
+        products = self.local.between.products(needs, [self._imported(x) for x in paired])
         rows: FloatArray = products[self.segment]
         rows *= self.export_share[:, None, None]
         return rows

@@ -13,7 +13,15 @@ if TYPE_CHECKING:
 
 
 def feedback_cells(model: BandedModel, cells: IntArray) -> FloatArray:
-    """Return (c, k, k): rows and columns of E Q_ss M L_ss for c sets of k rows, each of one block."""
+    """Return (c, k, k): rows and columns of E Q_ss M L_ss for c sets of k rows, each of one block.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    cells
+        Shape (c, k): rows of the model, those of a set in one block.
+    """
     out = np.empty((*cells.shape, cells.shape[1]))
     for s in np.unique(model.row_country[cells[:, 0]]):
         a, b = model.local.between.spans[s]
@@ -24,7 +32,15 @@ def feedback_cells(model: BandedModel, cells: IntArray) -> FloatArray:
 
 
 def pair_feedback_cells(model: BandedModel, cells: IntArray) -> FloatArray:
-    """Return (c, G, k, k): the same of E A_sr F^-1_rs M L_ss for every r, zero at r = s; needs all of F^-1."""
+    """Return (c, G, k, k): the same of E A_sr F^-1_rs M L_ss for every r, zero at r = s; needs all of F^-1.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    cells
+        Shape (c, k): rows of the model, those of a set in one block.
+    """
     spans = model.local.between.spans
     out = np.zeros((len(cells), len(spans), cells.shape[1], cells.shape[1]))
     for s in np.unique(model.row_country[cells[:, 0]]):

@@ -253,25 +253,8 @@ def _enter(
     log: list[LogRecord],
 ) -> None:
     """Enter the distributions of one variable, unless a better variable gave them."""
-    parts: dict[int, list[tuple[float, Distribution]]] = {}
     worst = Status.OBSERVED if assumed is None else Status.DERIVED
-    for group in grouped(facts).values():
-        first = group[0]
-        targets = _targets(first, table, margins) or ()
-        positions = np.array([work.sectors.index(t) for t in targets], dtype=np.int64)
-        found = distribution(group, work.scheme, log, _output_of(work, positions, totals))
-        if found is None:
-            continue
-        if len(positions) == 1:
-            weights = [
-                k.weight
-                for k in margins.links
-                if (k.from_scheme, k.from_code, k.to_code) == (first.sector_scheme, first.sector, targets[0])
-            ]
-            parts.setdefault(int(positions[0]), []).append((weights[0] if weights else 1.0, found))
-        elif not work.groups[margin] or assumed is None:
-            work.groups[margin].append((positions, found))
-    for sector, some in parts.items():
+    for sector, some in _by_sector(work, margin, facts, assumed, totals, table, margins, log).items():
         if work.known[margin][sector]:
             continue
         joined = some[0][1] if len(some) == 1 else _join(work, sector, margin, some, log)
@@ -286,6 +269,34 @@ def _enter(
             _note_traders(work, sector, joined, traders)
     for _, found in work.groups[margin] if margin == "exports" else ():
         work.direct_level += 0.0 if math.isnan(found.level) else found.level
+
+
+def _by_sector(
+    work: CountryWork,
+    margin: str,
+    facts: list[Fact],
+    assumed: str | None,
+    totals: Mapping[str, FloatArray],
+    table: IcioTable,
+    margins: Margins,
+    log: list[LogRecord],
+) -> dict[int, list[tuple[float, Distribution]]]:
+    """Return weights and distributions of single sectors; those of groups of sectors are kept with the work."""
+    parts: dict[int, list[tuple[float, Distribution]]] = {}
+    for group in grouped(facts).values():
+        first = group[0]
+        targets = _targets(first, table, margins) or ()
+        positions = np.array([work.sectors.index(t) for t in targets], dtype=np.int64)
+        found = distribution(group, work.scheme, log, _output_of(work, positions, totals))
+        if found is None:
+            continue
+        if len(positions) == 1:
+            code = (first.sector_scheme, first.sector, targets[0])
+            weights = [k.weight for k in margins.links if (k.from_scheme, k.from_code, k.to_code) == code]
+            parts.setdefault(int(positions[0]), []).append((weights[0] if weights else 1.0, found))
+        elif not work.groups[margin] or assumed is None:
+            work.groups[margin].append((positions, found))
+    return parts
 
 
 def _output_of(work: CountryWork, members: IntArray, totals: Mapping[str, FloatArray]) -> FloatArray | None:

@@ -108,7 +108,15 @@ def standard_errors(share: FloatArray, status: IntArray, given: FloatArray) -> F
 
 
 def violations(margins: CellMargins, totals: CellTotals) -> list[Violation]:
-    """Return the bounds C1 to C4 that the margins of one country-sector exceed."""
+    """Return the bounds C1 to C4 that the margins of one country-sector exceed.
+
+    Parameters
+    ----------
+    margins
+        Shares of the bands of one country-sector.
+    totals
+        Its flows.
+    """
     x = totals.output
     s = margins.output * x
     exported = margins.exports * totals.exports

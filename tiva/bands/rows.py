@@ -14,12 +14,27 @@ if TYPE_CHECKING:
 
 
 def country_of_rows(table: IcioTable) -> IntArray:
-    """Return, shape (n,), the position in ``table.countries`` of each country-sector's country."""
+    """Return, shape (n,), the position in ``table.countries`` of each country-sector's country.
+
+    Parameters
+    ----------
+    table
+        The source table.
+    """
     return np.repeat(table.area_country_index, len(table.sectors))
 
 
 def country_rows(table: IcioTable, start: IntArray, country: str) -> tuple[IntArray, IntArray]:
     """Return the country-sectors of a country, and their band rows.
+
+    Parameters
+    ----------
+    table
+        The source table.
+    start
+        Shape (n + 1,): first band row of each country-sector.
+    country
+        Its label.
 
     Raises
     ------
@@ -34,5 +49,11 @@ def country_rows(table: IcioTable, start: IntArray, country: str) -> tuple[IntAr
 
 
 def sector_labels(table: IcioTable) -> tuple[str, ...]:
-    """Return, n labels, area and sector of each country-sector, joined by a dot."""
+    """Return, n labels, area and sector of each country-sector, joined by a dot.
+
+    Parameters
+    ----------
+    table
+        The source table.
+    """
     return tuple(f"{area}.{sector}" for area in table.areas for sector in table.sectors)

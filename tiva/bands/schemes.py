@@ -120,6 +120,11 @@ class Row:
 def read_rows(path: str | Path) -> list[Row]:
     """Read a CSV file with a header into rows that know their line.
 
+    Parameters
+    ----------
+    path
+        The file.
+
     Raises
     ------
     MissingFileError
@@ -156,7 +161,15 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def frame_rows(frame: Any, what: str) -> list[Row]:
-    """Return the rows of a data frame (anything with ``to_dict("records")``) or a sequence of mappings."""
+    """Return the rows of a data frame (anything with ``to_dict("records")``) or a sequence of mappings.
+
+    Parameters
+    ----------
+    frame
+        What holds the rows.
+    what
+        What it is, for messages.
+    """
     records = frame.to_dict("records") if hasattr(frame, "to_dict") else list(frame)
     rows = []
     for number, record in enumerate(records):

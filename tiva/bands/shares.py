@@ -266,11 +266,23 @@ class BandShares:
         return f"<table><caption>Shares of firm-size bands</caption>{rows}</table>"
 
     def label(self, table_row: int) -> str:
-        """Return ``area.sector`` of a table row."""
+        """Return ``area.sector`` of a table row.
+
+        Parameters
+        ----------
+        table_row
+            Position of a country-sector.
+        """
         return f"{self.areas[table_row // len(self.sectors)]}.{self.sectors[table_row % len(self.sectors)]}"
 
     def margin(self, name: str) -> FloatArray:
-        """Return the (R,) shares of a margin by name."""
+        """Return the (R,) shares of a margin by name.
+
+        Parameters
+        ----------
+        name
+            One of :data:`MARGINS`.
+        """
         if name not in MARGINS:
             raise UnknownLabelError("margin", name, MARGINS)
         values: FloatArray = getattr(self, name)
@@ -310,7 +322,13 @@ class BandShares:
 
     @classmethod
     def unsplit(cls, table: IcioTable) -> BandShares:
-        """Return shares that split nothing: one row a country-sector."""
+        """Return shares that split nothing: one row a country-sector.
+
+        Parameters
+        ----------
+        table
+            The table.
+        """
         return cls.from_dicts(table, {}, bands={})
 
     @classmethod

@@ -196,7 +196,17 @@ class BandedTable:
         satellite_unit: str | None = None,
         groups: Mapping[str, Sequence[str] | str] | None = None,
     ) -> BandedModel:
-        """Return the operators of the banded table; see :class:`tiva.BandedModel`."""
+        """Return the operators of the banded table; see :class:`tiva.BandedModel`.
+
+        Parameters
+        ----------
+        satellite
+            Shape (R,) by band row or (n,) by country-sector: takes the place of value added.
+        satellite_unit
+            Its unit.
+        groups
+            Countries that act as one: label -> members.
+        """
         from tiva.bands.model import BandedModel
 
         return BandedModel(self, satellite=satellite, satellite_unit=satellite_unit, groups=groups)
@@ -214,7 +224,13 @@ class BandedTable:
         return expand(self)
 
     def with_shares(self, shares: BandShares) -> BandedTable:
-        """Return the table split by other margins, all options kept (domestic blocks too, where their rows remain)."""
+        """Return the table split by other margins, all options kept (domestic blocks too, where their rows remain).
+
+        Parameters
+        ----------
+        shares
+            Margins of the same table.
+        """
         return split_by_size(
             self.source,
             shares,
@@ -401,6 +417,11 @@ def band_labels(shares: BandShares) -> tuple[str, ...]:
     """Return the labels of all bands that have a row, smallest first; the label of unsplit rows comes last.
 
     Schemes of different countries are merged: a label new to the list follows the one before it in its own scheme.
+
+    Parameters
+    ----------
+    shares
+        Margins of a table, with the schemes of its countries.
     """
     order: list[str] = []
     for scheme in dict.fromkeys(shares.bands):

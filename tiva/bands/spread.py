@@ -77,14 +77,7 @@ def distribution(
             note("confidential", "hidden bands and no total: the distribution is not used")
             return None
         rest = max(total - math.fsum(share) - unknown, 0.0)  # within the tolerance of the published sum
-        use = prior is not None and float(prior[hidden].sum()) > 0.0
-        weight = prior[hidden] / prior[hidden].sum() if use and prior is not None else 1.0 / len(hidden)
-        share[hidden] = rest * weight
-        if len(hidden) == 1:
-            how = "recovered as total less the others"
-        else:
-            status[hidden] = Status.IMPUTED if use else Status.ASSUMED
-            how = "what is left shared " + ("like output or employment" if use else "in equal parts")
+        how = _fill(share, status, hidden, rest, prior)
         note("confidential", f"hidden bands {', '.join(scheme.labels[k] for k in hidden)}: {how}")
     summed = math.fsum(share)
     if summed <= 0.0 or (share < 0.0).any():
@@ -100,6 +93,17 @@ def distribution(
     level = math.nan if first.unit == "share" else summed + unknown
     where = tuple(f.where for f in group)
     return Distribution(share, status.astype(np.int64), error, level, where, first.source)
+
+
+def _fill(share: FloatArray, status: IntArray, hidden: list[int], rest: float, prior: FloatArray | None) -> str:
+    """Give hidden bands what is left, in place; return how it was shared."""
+    use = prior is not None and float(prior[hidden].sum()) > 0.0
+    weight = prior[hidden] / prior[hidden].sum() if use and prior is not None else 1.0 / len(hidden)
+    share[hidden] = rest * weight
+    if len(hidden) == 1:
+        return "recovered as total less the others"
+    status[hidden] = Status.IMPUTED if use else Status.ASSUMED
+    return "what is left shared " + ("like output or employment" if use else "in equal parts")
 
 
 @dataclass(frozen=True, slots=True)

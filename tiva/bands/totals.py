@@ -55,7 +55,13 @@ class FlowTotals:
 
     @classmethod
     def of(cls, table: IcioTable) -> FlowTotals:
-        """Sum the flows of ``table``; rows of the table must be its output (checked by ``table.check()``)."""
+        """Sum the flows of ``table``; rows of the table must be its output (checked by ``table.check()``).
+
+        Parameters
+        ----------
+        table
+            The source table.
+        """
         n, n_sectors = table.n, len(table.sectors)
         country = np.repeat(table.area_country_index, n_sectors)
         by_absorber = table.final_demand_by_absorber
@@ -79,7 +85,13 @@ class FlowTotals:
         return cls(*(frozen(np.array(a, dtype=np.float64)) for a in arrays))
 
     def take(self, cells: IntArray) -> FlowTotals:
-        """Return the totals of some country-sectors."""
+        """Return the totals of some country-sectors.
+
+        Parameters
+        ----------
+        cells
+            Positions of the country-sectors.
+        """
         return FlowTotals(*(getattr(self, name)[cells] for name in FlowTotals.__slots__))
 
     @property

@@ -17,56 +17,10 @@ from scipy.linalg import lapack
 
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.kernels.factorization import DenseFactor
+from tiva.model.trade_flows import TradeFlows
 
 MIN_BLOCK_CONDITION = 1e-6
 """Reciprocal condition of P_s below which Q_ss is solved for directly: dividing by P_s would cost over six digits."""
-
-
-class TradeFlows:
-    """Aggregate import coefficients A^F between blocks, applied without being formed.
-
-    Parameters
-    ----------
-    flows
-        Shape (n, n): intermediate flows; blocks on the diagonal are not read.
-    inverse_output
-        Shape (n,): 1 / output, 0 where output is 0.
-    offsets
-        Shape (G + 1,).
-    """
-
-    def __init__(self, flows: FloatArray, inverse_output: FloatArray, offsets: IntArray) -> None:
-        self.flows = flows
-        self.inverse_output = inverse_output
-        self.offsets = offsets
-
-    @property
-    def spans(self) -> list[tuple[int, int]]:
-        """First and last row of each block."""
-        return [(int(a), int(b)) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
-
-    def apply(self, right: FloatArray) -> FloatArray:
-        """Return A^F right, for right (n,) or (n, k)."""
-        scaled = right * (self.inverse_output if right.ndim == 1 else self.inverse_output[:, None])
-        result: FloatArray = self.flows @ scaled
-        for a, b in self.spans:
-            result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
-        return result
-
-    def apply_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left A^F, for left (n,) or (k, n)."""
-        result: FloatArray = left @ self.flows
-        for a, b in self.spans:
-            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
-        result *= self.inverse_output
-        return result
-
-    def rows(self, block: int) -> FloatArray:
-        """Return the rows of A^F of one block, (N_s, n)."""
-        a, b = self.spans[block]
-        rows = self.flows[a:b] * self.inverse_output
-        rows[:, a:b] = 0.0
-        return np.asarray(rows)
 
 
 class TradeSystem(ABC):
@@ -78,11 +32,23 @@ class TradeSystem(ABC):
 
     @abstractmethod
     def solve(self, right: FloatArray) -> FloatArray:
-        """Return F^-1 right, for right (n,) or (n, k)."""
+        """Return F^-1 right, for right (n,) or (n, k).
+
+        Parameters
+        ----------
+        right
+            Shape (n,) or (n, k).
+        """
 
     @abstractmethod
     def solve_transpose(self, left: FloatArray) -> FloatArray:
-        """Return left F^-1, for left (n,) or (k, n)."""
+        """Return left F^-1, for left (n,) or (k, n).
+
+        Parameters
+        ----------
+        left
+            Shape (n,) or (k, n).
+        """
 
     @property
     @abstractmethod
@@ -96,7 +62,13 @@ class TradeSystem(ABC):
 
     @abstractmethod
     def response_crosswise(self, right: FloatArray) -> FloatArray:
-        """Return (n, G) with Q_rs right_s[:, r] on block r and column s, for right (n, G)."""
+        """Return (n, G) with Q_rs right_s[:, r] on block r and column s, for right (n, G).
+
+        Parameters
+        ----------
+        right
+            Shape (n, G).
+        """
 
     @cached_property
     @abstractmethod
@@ -108,18 +80,36 @@ class TradeSystem(ABC):
         """Say that all of F^-1 will be needed."""
 
     def inverse_columns(self, block: int) -> FloatArray:
-        """Return the columns of F^-1 of one block, (n, N_s)."""
+        """Return the columns of F^-1 of one block, (n, N_s).
+
+        Parameters
+        ----------
+        block
+            Position of the block.
+        """
         a, b = self.trade.spans[block]
         unit = np.zeros((len(self.trade.inverse_output), b - a))
         unit[a:b] = np.eye(b - a)
         return self.solve(unit)
 
     def response_rows(self, block: int) -> FloatArray:
-        """Return the rows of Q of one block, (N_s, n)."""
+        """Return the rows of Q of one block, (N_s, n).
+
+        Parameters
+        ----------
+        block
+            Position of the block.
+        """
         return self.solve_transpose(self.trade.rows(block))
 
     def update_parts(self, block: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Return F^-1_.s, Q_s. and A^F F^-1_.s of a block; kept, so that its next change costs next to nothing."""
+        """Return F^-1_.s, Q_s. and A^F F^-1_.s of a block; kept, so that its next change costs next to nothing.
+
+        Parameters
+        ----------
+        block
+            Position of the block that changes.
+        """
         if block not in self._update_parts:
             columns = self.inverse_columns(block)
             self._update_parts[block] = (columns, self.response_rows(block), self.trade.apply(columns))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tiva.bands.derivation import Margins, derive
 from tiva.bands.draws import draw_margins
+from tiva.bands.expand import domestic_flows
 from tiva.bands.rows import country_rows
 from tiva.bands.shares import MARGINS
 from tiva.bands.totals import FlowTotals
@@ -382,33 +383,28 @@ class _Network:
         if quantity not in ("share", "value"):
             raise UnknownLabelError("quantity", quantity, ("share", "value"))
         names = (bands,) if isinstance(bands, str) else tuple(bands)
-        model = banded.model()
-        g = banded.countries.index(country)
-        block = slice(int(model.offsets[g]), int(model.offsets[g + 1]))
-        labels = np.array([banded.bands[b] for b in model.row_band[block]])
+        aggregate, rows = country_rows(banded.source, banded.split.start, country)
+        labels = np.array([banded.bands[b] for b in banded.row_band[rows]])
         for name in names:
             if name not in labels:
                 raise UnknownLabelError("band", name, tuple(dict.fromkeys(labels.tolist())))
-        first, last = int(model.aggregate_offsets[g]), int(model.aggregate_offsets[g + 1])
-        segment = model.segment[block] - first
-        output = model.output[block]
-        unit = np.zeros((len(model.output), len(output)))
-        unit[np.arange(block.start, block.stop), np.arange(len(output))] = output
-        source = model.source_row[block]
+        split, totals = banded.split, banded.totals.take(aggregate)
+        segment = np.searchsorted(aggregate, split.segment[rows])
+        output = banded.output[rows]
         return cls(
             country=country,
             bands=names,
             quantity=quantity,
-            flows=model.domestic(unit)[block],
-            cells=model.flows[first:last, first:last],
-            totals=banded.totals.take(country_rows(banded.source, banded.split.start, country)[0]),
-            source=source,
+            flows=domestic_flows(banded, banded.countries.index(country)),
+            cells=banded.source.intermediate[np.ix_(aggregate, aggregate)],
+            totals=totals,
+            source=rows,
             segment=segment,
             start=np.flatnonzero(np.diff(segment, prepend=-1)),
-            sellers=banded.split.producers[source],
-            buyers=banded.split.domestic_inputs[source],
-            rate=model.value_added[block],
-            exports=model.exports[block].sum(axis=1),
+            sellers=split.producers[rows],
+            buyers=split.domestic_inputs[rows],
+            rate=np.divide(banded.value_added[rows], output, out=np.zeros_like(output), where=output != 0),
+            exports=split.exports[rows] * totals.exports[segment],
             output=output,
             chosen=np.isin(labels, names),
         )

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from tiva.batch import writers
 from tiva.batch.jobs import Group, Job, SatelliteSource
 from tiva.errors import TivaError
+from tiva.results import closure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -55,6 +56,8 @@ class Outcome:
         Texts of all warnings.
     identity_residual
         Share of gross flows that the terms miss, where the method is an identity.
+    discrepancy_share
+        Share of gross flows of country-sectors without output, which are in no term.
     table_sha256
         Checksum of the table after scenarios.
     message
@@ -72,6 +75,7 @@ class Outcome:
     peak_bytes: int = 0
     warnings: tuple[str, ...] = ()
     identity_residual: float | None = None
+    discrepancy_share: float | None = None
     table_sha256: str = ""
     message: str = ""
     details: dict[str, Any] = field(default_factory=dict)
@@ -259,7 +263,8 @@ def _compute(job: Job, model: Operators, target: Path) -> dict[str, Any]:
         writers.sync(target)
         return found
     dataset = execute(job, model)
-    found["identity_residual"] = dataset.attrs.get("identity_residual")
+    for name in (closure.RESIDUAL, closure.STATED):
+        found[name] = dataset.attrs.get(name)
     writers.write(dataset, target, job.format, job.labels())
     return found
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from tiva.batch.execute import STATUS_OK, Outcome
 from tiva.errors import OutputError, explain
+from tiva.results.closure import RESIDUAL, STATED
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -110,7 +111,7 @@ def is_outcome(values: Mapping[str, Any]) -> bool:
         all(_is_count(values.get(name, 0)) for name in ("size", "peak_bytes"))
         and (values.get("year") is None or isinstance(values["year"], int))
         and _is_number(values.get("seconds", 0.0))
-        and (values.get("identity_residual") is None or _is_number(values["identity_residual"]))
+        and all(values.get(name) is None or _is_number(values[name]) for name in (RESIDUAL, STATED))
         and isinstance(warnings, list)
         and all(isinstance(text, str) for text in warnings)
         and isinstance(values.get("details", {}), dict)

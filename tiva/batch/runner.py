@@ -102,6 +102,9 @@ def _summary(report: BatchReport) -> str:
     residuals = [o.identity_residual for o in report.outcomes if o.identity_residual is not None]
     if residuals:
         lines.append(f"largest identity residual: {max(residuals):.1e} of gross flows")
+    stated = max((o.discrepancy_share or 0.0 for o in report.outcomes), default=0.0)
+    if stated:
+        lines.append(f"largest discrepancy: {stated:.1e} of gross flows (country-sectors without output)")
     if report.removed:
         lines.append(f"removed, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")

@@ -67,8 +67,8 @@ def terms(
     if tool is not None or find is not None:
         _dictionary(tool, find, method, json=json)
         return
-    codes = list(dict.fromkeys(code for row in rows for code in (*row.terms, *row.detail_terms, *row.partition)))
-    shown = [term(code, method) for code in codes] if method is not None else list(every())
+    known = (term(code, row) for row in rows for code in (*row.terms, *row.detail_terms, *row.partition))
+    shown = list(dict.fromkeys(known)) if method is not None else list(every())
     if json:
         emit_json({"terms": [asdict(t) for t in shown], "methods": [asdict(row) for row in rows]})
         return

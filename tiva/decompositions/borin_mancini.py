@@ -62,6 +62,11 @@ SOURCE_RECIPE = Recipe(
 def source_coefficients(model: Operators) -> dict[str, FloatArray]:
     """Return what a unit of each row's exports contains, by category of content.
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Returns
     -------
     dict
@@ -84,6 +89,11 @@ def source_coefficients(model: Operators) -> dict[str, FloatArray]:
 def contents(model: Operators) -> dict[str, FloatArray]:
     """Return what a unit of each row's exports contains, as far as no block B_ss is needed.
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Returns
     -------
     dict
@@ -102,7 +112,18 @@ def contents(model: Operators) -> dict[str, FloatArray]:
 
 
 def with_taxes(model: Operators, terms: dict[str, FloatArray], taxes: FloatArray) -> dict[str, FloatArray]:
-    """Add taxes, margins and adjustments embodied in exports (R, G) where value added is as published."""
+    """Add taxes, margins and adjustments embodied in exports (R, G) where value added is as published.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    terms
+        Arrays (R, G), exporting row by importer; ``taxes_margins`` is added to them in place.
+    taxes
+        Shape (R,): taxes, margins and adjustments in a unit of each row's exports; all zero where value added is the
+        residual.
+    """
     if taxes.any():
         terms["taxes_margins"] = taxes[:, None] * model.exports
     return terms

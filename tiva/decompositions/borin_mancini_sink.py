@@ -84,6 +84,11 @@ def sink_terms(model: Operators) -> dict[str, FloatArray]:
 def vaxim(model: Operators) -> FloatArray:
     r"""Return domestic value added that the direct importer finally absorbs, shape (R, G).
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Notes
     -----
     V_s B_ss # (Y_sr + A_sr W^{\s}_rr): the absorption of r by way of any country, so that all of B is needed.

@@ -11,7 +11,15 @@ from tiva.model.operators import Operators, own_country
 
 
 def by_exporter(model: Operators, values: FloatArray) -> FloatArray:
-    """Return (G,) or (G, k): sums over the rows of each block, for values (R,) or (R, k)."""
+    """Return (G,) or (G, k): sums over the rows of each block, for values (R,) or (R, k).
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    values
+        Shape (R,) or (R, k), rows in the order of the model.
+    """
     return np.asarray(np.add.reduceat(values, model.offsets[:-1], axis=0))
 
 
@@ -52,9 +60,3 @@ def headline(model: Operators) -> Terms:
     if unit["taxes_margins"].any():
         arrays["taxes_margins"] = unit["taxes_margins"] * exports
     return Terms(arrays, ROWS)
-
-
-def content_by_origin(model: Operators, exports: FloatArray) -> FloatArray:
-    """Return (G origins, G exporters, k): value added of each origin in columns of exports (R, k), by exporter."""
-    by_origin = model.value_added_by_origin
-    return np.stack([by_exporter(model, by_origin[:, :, None][t] * exports) for t in range(len(model.countries))])

@@ -5,14 +5,21 @@ from __future__ import annotations
 from tiva.decompositions.carrier import ROWS_BY_IMPORTER, Terms
 from tiva.model.operators import Operators, abroad
 
+TWO_SIDES = (
+    "sectors and sizes: gexp by those that export, vax by those that made the value added; importers: gexp by who "
+    "buys, vax by who finally absorbs"
+)
 
-def johnson_noguera(model: Operators) -> Terms:
+
+def johnson_noguera(model: Operators, *, level: str = "country") -> Terms:
     """Return value added of each producing sector absorbed in each country abroad, and its ratio to gross exports.
 
     Parameters
     ----------
     model
         The operators of a table.
+    level
+        Below the country level the two flows are seen from different sides, which the result says.
 
     Returns
     -------
@@ -30,4 +37,5 @@ def johnson_noguera(model: Operators) -> Terms:
     Johnson and Noguera (2012), Journal of International Economics 86: 224-236.
     """
     absorbed = abroad(model, model.value_added[:, None] * model.absorption)
-    return Terms({"gexp": model.exports, "vax": absorbed}, ROWS_BY_IMPORTER, ratios=(("vax_ratio", "vax", "gexp"),))
+    notes = (TWO_SIDES,) if level != "country" or model.bands else ()
+    return Terms({"gexp": model.exports, "vax": absorbed}, ROWS_BY_IMPORTER, notes, (("vax_ratio", "vax", "gexp"),))

@@ -46,17 +46,35 @@ def country_perimeter(model: Operators) -> Terms:
 
 
 def sectexp(model: Operators) -> Terms:
-    """Decompose all exports of each sector with these as perimeter; see :func:`own_perimeter`."""
+    """Decompose all exports of each sector with these as perimeter; see :func:`own_perimeter`.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    """
     return own_perimeter(self_perimeter.sectexp(model))
 
 
 def bilateral(model: Operators) -> Terms:
-    """Decompose each country's exports to each partner with these as perimeter; see :func:`own_perimeter`."""
+    """Decompose each country's exports to each partner with these as perimeter; see :func:`own_perimeter`.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    """
     return own_perimeter(self_perimeter.bilateral(model))
 
 
 def sectbil(model: Operators) -> Terms:
-    """Decompose each sector's exports to each partner with these as perimeter; see :func:`own_perimeter`."""
+    """Decompose each sector's exports to each partner with these as perimeter; see :func:`own_perimeter`.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    """
     return own_perimeter(self_perimeter.sectbil(model))
 
 
@@ -102,6 +120,11 @@ def own_perimeter(terms: Terms) -> Terms:
 
 def world_perimeter(model: Operators) -> Terms:
     """Decompose exports with all the world's borders as perimeter.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
 
     Returns
     -------

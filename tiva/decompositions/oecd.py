@@ -27,6 +27,10 @@ NO_BANDS = (
 )
 NO_SERVICES = "EXGR_SERV_* left out: the sectors of the table are of no known classification, so services are not known"
 NO_CATEGORIES = "CONS_VA and GFCF_VA left out: the table has no final demand by HFCE, GGFC and GFCF"
+MIX_BY_SIZE = (
+    "each size sells at home to all categories in the mix of its sector; negative entries (inventories) are spread "
+    "like all its sales at home"
+)
 ONE_INDUSTRY = (
     "EXGR_DDC: all rows of a sector of one reporter (members of a group that acts as one, parts of a split country) "
     "are one industry"
@@ -87,7 +91,13 @@ def _production(model: Operators) -> dict[str, FloatArray]:
 
 
 def own_side(model: Operators) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
-    """Return arrays (R, G) that belong to the reporter's rows, and what has to be said about them."""
+    """Return arrays (R, G) that belong to the reporter's rows, and what has to be said about them.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    """
     exports = model.exports
     by_origin = model.value_added_by_origin
     domestic = own_country(model, by_origin.T)
@@ -123,6 +133,7 @@ def own_side(model: Operators) -> tuple[dict[str, FloatArray], tuple[str, ...]]:
         arrays |= services_content(model, services)
     notes = [] if services is not None else [NO_SERVICES]
     notes += [] if categories else [NO_CATEGORIES]
+    notes += [MIX_BY_SIZE] if categories and model.bands else []
     notes += [ONE_INDUSTRY] if _joint(model) else []
     return arrays | categories, tuple(notes)
 
@@ -135,6 +146,11 @@ def direct_content(model: Operators) -> FloatArray:
     """Return (R,): value added of the exporting industry itself per unit of its exports, diag(V_c) L_cc by industry.
 
     Where several rows of a reporter are one industry, that of all of them: sum_(k in i) V_k L_kj for row j of i.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
     """
     if not _joint(model):
         return model.value_added * model.local_inverse_diagonal
@@ -165,7 +181,15 @@ def _services(model: Operators) -> BoolArray | None:
 
 
 def services_content(model: Operators, services: BoolArray) -> dict[str, FloatArray]:
-    """Return (R, G) arrays: value added of domestic and foreign services rows (R,) in exports."""
+    """Return (R, G) arrays: value added of domestic and foreign services rows (R,) in exports.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    services
+        Shape (R,): which rows are services.
+    """
     content = model.apply_inverse_transpose(block_rows(model, np.where(services, model.value_added, 0.0)))
     domestic = own_country(model, content.T)
     foreign = content.sum(axis=0) - domestic
@@ -187,14 +211,30 @@ def _by_category(model: Operators) -> dict[str, FloatArray]:
 
 
 def in_cells(model: Operators, values: FloatArray) -> FloatArray:
-    """Return (reporter, industry, k): arrays (R, k) summed over the rows of an industry."""
+    """Return (reporter, industry, k): arrays (R, k) summed over the rows of an industry.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    values
+        Shape (R, k), rows in the order of the model.
+    """
     cells = np.zeros((len(model.countries), len(model.sectors), values.shape[1]))
     np.add.at(cells, (model.row_country, model.row_sector), values)
     return cells
 
 
 def partner_side(model: Operators, cells: dict[str, FloatArray]) -> dict[str, FloatArray]:
-    """Return arrays (reporter, industry, partner) that look at rows of the partner."""
+    """Return arrays (reporter, industry, partner) that look at rows of the partner.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    cells
+        Arrays (reporter, industry, partner) of :func:`own_side`, summed by :func:`in_cells`.
+    """
     seen = {f"IMGR{name}": _mirror(cells[f"EXGR{name}"]) for name in ("", "_FNL", "_INT")}
     seen["BALGR"] = cells["EXGR"] - seen["IMGR"]
     seen["DFD_FVA"] = _mirror(cells["FFD_DVA"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tiva.decompositions.carrier import Terms
-from tiva.decompositions.oecd import CELLS, NO_CATEGORIES, NO_SERVICES, in_cells, own_side, partner_side
+from tiva.decompositions.oecd import CELLS, MIX_BY_SIZE, NO_CATEGORIES, NO_SERVICES, in_cells, own_side, partner_side
 from tiva.kernels.arrays import FloatArray
 from tiva.model.operators import Operators
 
@@ -145,5 +145,5 @@ def by_category(model: Operators) -> Terms:
     categories = model.table.final_demand_categories
     made = model.value_added[:, None]
     parts = [made * model.apply_inverse(model.final_demand_of([name])) for name in categories]
-    notes = ("each size sells at home to all categories in the mix of its sector",) if model.bands else ()
+    notes = (MIX_BY_SIZE,) if model.bands else ()
     return Terms({"vby": np.stack(parts, axis=2)}, ("row", "importer", "final_demand"), notes)

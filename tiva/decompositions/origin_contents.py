@@ -40,7 +40,13 @@ class Contents:
         self.sold, self.partners = sold, partners
 
     def paired(self, kind: str) -> bool:
-        """Return whether a kind of content depends on the importer too."""
+        """Return whether a kind of content depends on the importer too.
+
+        Parameters
+        ----------
+        kind
+            See :class:`tiva.decompositions.origin_terms.Part`.
+        """
         return kind in {"first_import", "importers_own"} or (kind.endswith("_within") and self.perimeter == "bilateral")
 
     def of(self, kinds: Sequence[str], cells: Sequence[IntArray], others: Sequence[bool]) -> dict[str, FloatArray]:

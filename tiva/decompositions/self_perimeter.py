@@ -26,6 +26,11 @@ BY_SIZE = "each size of a sector is an exporter of its own here: its perimeter i
 def sectexp(model: Operators) -> Terms:
     """Decompose all exports of each sector in the perimeter of that sector's exports.
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Returns
     -------
     Terms
@@ -51,6 +56,11 @@ def sectexp(model: Operators) -> Terms:
 
 def sectbil(model: Operators) -> Terms:
     """Decompose each sector's exports to each partner in the perimeter of that one flow.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
 
     Returns
     -------
@@ -99,6 +109,11 @@ def own_contents(model: Operators, perimeter: str, left: FloatArray) -> FloatArr
 
 def bilateral(model: Operators) -> Terms:
     """Decompose each country's exports to each partner in the perimeter of that pair.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
 
     Returns
     -------
@@ -163,7 +178,17 @@ def group_contents(
     sector: Sequence[str] | None = None,
     importer: Sequence[str] | None = None,
 ) -> tuple[FloatArray, BoolArray]:
-    """Return contents (m, R) as far as they count once in the perimeter of :func:`group`, and its flows (R, G)."""
+    """Return contents (m, R) as far as they count once in the perimeter of :func:`group`, and its flows (R, G).
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    left
+        Shape (m, R): contents per unit of each row's exports.
+    sector, importer
+        Labels of the exporting sectors and of the partners that make the perimeter; ``None`` for all.
+    """
     partners = np.isin(np.array(model.countries), importer if importer is not None else model.countries)
     sold = np.isin(np.array(model.sectors), sector if sector is not None else model.sectors)[model.row_sector]
     if partners.all() and sold.all():
@@ -181,7 +206,13 @@ def group_contents(
 
 
 def perimeter_note(sector: Sequence[str] | None, importer: Sequence[str] | None) -> str:
-    """Return what a result in the perimeter of :func:`group` says about it."""
+    """Return what a result in the perimeter of :func:`group` says about it.
+
+    Parameters
+    ----------
+    sector, importer
+        Labels of the exporting sectors and of the partners that make it; ``None`` for all.
+    """
     return f"perimeter: exports of {_named(sector, 'sectors')} to {_named(importer, 'partners')} together"
 
 

@@ -12,8 +12,8 @@ from tiva.model.operators import Operators, abroad, block_columns, own_country
 RATIOS = (("vs_share", "vs", "gexp"), ("vs1_share", "vs1", "gexp"))
 
 TWO_SIDES = (
-    "sectors: gexp, vs and vs_foreign by exporting sector, vs1 and vs1_star by the sector that made the value added; "
-    "importers: for vs1 and vs1_star the partner whose exports hold it"
+    "sectors and sizes: gexp, vs and vs_foreign by those that export, vs1 and vs1_star by those that made the value "
+    "added; importers: for vs1 and vs1_star the partner whose exports hold it"
 )
 
 
@@ -64,7 +64,8 @@ def vertical_specialisation(model: Operators, *, level: str = "country") -> Term
     arrays["vs1"] = held if by_partner else held.sum(axis=1)
     for name, flows in (("vs1_star", model.exports), ("vs1_star_final", model.exports_final)):
         arrays[name] = _coming_home(model, flows, by_partner=by_partner)
-    return Terms(arrays, ROWS_BY_IMPORTER if by_partner else ROWS, (TWO_SIDES,) if level != "country" else (), RATIOS)
+    notes = (TWO_SIDES,) if level != "country" or model.bands else ()
+    return Terms(arrays, ROWS_BY_IMPORTER if by_partner else ROWS, notes, RATIOS)
 
 
 def _coming_home(model: Operators, flows: FloatArray, *, by_partner: bool) -> FloatArray:

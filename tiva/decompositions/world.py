@@ -14,6 +14,11 @@ from tiva.model.operators import Operators, own_country
 def world_source(model: Operators) -> Terms:
     """Decompose total exports, world perspective, source-based.
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Returns
     -------
     Terms
@@ -36,6 +41,11 @@ def world_source(model: Operators) -> Terms:
 def world_sink(model: Operators) -> Terms:
     """Decompose total exports, world perspective, sink-based: the corrected Koopman-Wang-Wei decomposition.
 
+    Parameters
+    ----------
+    model
+        The operators of a table.
+
     Returns
     -------
     Terms
@@ -50,6 +60,11 @@ def world_sink(model: Operators) -> Terms:
 
 def sink_foreign_value_added(model: Operators) -> FloatArray:
     """Return (R,): foreign value added in each row's exports, counted where it is foreign for the last time.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
 
     Notes
     -----

@@ -16,6 +16,8 @@ TERMS: tuple[str, ...] = (
 )  # fmt: skip
 """The sixteen terms in the order of the R package decompr; they sum to gross exports."""
 
+NO_THIRD = "the third country is neither exporter nor importer: such cells are zero in arrays, not observations"
+
 THIRD_AT_ONCE = 8
 """Third countries whose products are formed in one pass over the flows."""
 
@@ -157,4 +159,4 @@ def intrex_by_third(model: Operators) -> Terms:
         values *= dva[:, None, None]
         values[:, countries, countries] = 0.0
         values[np.arange(len(dva)), :, model.row_country] = 0.0
-    return Terms(arrays, (*ROWS_BY_IMPORTER, "third"))
+    return Terms(arrays, (*ROWS_BY_IMPORTER, "third"), (NO_THIRD,))

@@ -96,7 +96,15 @@ def exports_by_size(table: BandedTable | BandedModel, *, level: Level = "country
 
 
 def employment_by_size(model: BandedModel, level: Level) -> FloatArray | None:
-    """Return persons employed by band, NaN where any part is unknown, or ``None`` where nothing is known."""
+    """Return persons employed by band, NaN where any part is unknown, or ``None`` where nothing is known.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    level
+        ``"country"``: result (G, K); ``"sector"``: (G, N, K).
+    """
     given = model.banded.shares.employment
     if given is None or np.isnan(given).all():
         return None
@@ -280,7 +288,13 @@ def imports_by_size(table: BandedTable | BandedModel, *, level: Level = "country
 
 
 def imported_inputs(model: BandedModel) -> FloatArray:
-    """Return, shape (R,), imported inputs per unit of output of each row."""
+    """Return, shape (R,), imported inputs per unit of output of each row.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    """
     flows = model.local.between
     per_sector = flows.apply_transpose(np.ones(len(flows.inverse_output)))
     return spread_columns(model.import_intensity, model.segment, per_sector)
@@ -288,6 +302,11 @@ def imported_inputs(model: BandedModel) -> FloatArray:
 
 def coverage(table: BandedTable | BandedModel) -> xr.Dataset:
     """Return how much of each country is split by size, and where the margins come from.
+
+    Parameters
+    ----------
+    table
+        A table split by firm size, or its model.
 
     Returns
     -------

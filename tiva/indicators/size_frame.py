@@ -33,6 +33,11 @@ _UNITS = {"share": "1", "ratio": "1", "persons": "persons"}
 def banded_model(table: BandedTable | BandedModel) -> BandedModel:
     """Return the operators of a table split by firm size.
 
+    Parameters
+    ----------
+    table
+        A table split by firm size, or its model.
+
     Raises
     ------
     UsageError
@@ -52,7 +57,17 @@ def banded_model(table: BandedTable | BandedModel) -> BandedModel:
 
 
 def by_size(model: BandedModel, values: FloatArray, level: Level = "country") -> FloatArray:
-    """Sum row values (R,) or (R, ...) to (G, K, ...) or (G, N, K, ...); NaN where there is no such band."""
+    """Sum row values (R,) or (R, ...) to (G, K, ...) or (G, N, K, ...); NaN where there is no such band.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    values
+        Shape (R,) or (R, ...), rows in the order of the model.
+    level
+        ``"country"`` or ``"sector"``.
+    """
     groups, bands = _positions(model, level)
     shape = (*groups, bands)
     position = _row_positions(model, level)
@@ -65,7 +80,15 @@ def by_size(model: BandedModel, values: FloatArray, level: Level = "country") ->
 
 
 def by_block(model: BandedModel | LeontiefModel, values: FloatArray) -> FloatArray:
-    """Sum row values (R,) over the rows of each block: (G,)."""
+    """Sum row values (R,) over the rows of each block: (G,).
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    values
+        Shape (R,), rows in the order of the model.
+    """
     return np.bincount(model.row_country, values, len(model.countries)).astype(np.float64)
 
 
@@ -84,25 +107,57 @@ def _row_positions(model: BandedModel, level: Level) -> Any:
 
 
 def dims(level: Level) -> tuple[str, ...]:
-    """Return the dimensions of a result by size."""
+    """Return the dimensions of a result by size.
+
+    Parameters
+    ----------
+    level
+        ``"country"`` or ``"sector"``.
+    """
     return ("exporter", "size") if level == "country" else ("exporter", "sector", "size")
 
 
 def ratio(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Return part / whole, NaN where the whole is zero or missing."""
+    """Return part / whole, NaN where the whole is zero or missing.
+
+    Parameters
+    ----------
+    part, whole
+        Arrays of one shape.
+    """
     part, whole = np.broadcast_arrays(part, whole)
     return np.asarray(np.divide(part, whole, out=np.full(part.shape, np.nan), where=whole != 0), dtype=np.float64)
 
 
 def share_of_total(values: FloatArray) -> FloatArray:
-    """Return shares in the sum over the last axis, missing bands left out."""
+    """Return shares in the sum over the last axis, missing bands left out.
+
+    Parameters
+    ----------
+    values
+        Shape (..., K), NaN for bands that do not exist.
+    """
     return ratio(values, np.nansum(values, axis=-1, keepdims=True))
 
 
 def dataset(
     model: BandedModel, title: str, variables: Variables, notes: tuple[str, ...] = (), **coordinates: Any
 ) -> xr.Dataset:
-    """Label arrays with the catalogue's names, units, formulas and references, and the table's description."""
+    """Label arrays with the catalogue's names, units, formulas and references, and the table's description.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    title
+        What it is; the table's title is added.
+    variables
+        Code of the catalogue -> dimensions and array.
+    notes
+        What a reader has to know.
+    **coordinates
+        Labels of dimensions other than exporter, sector and size.
+    """
     import xarray as xr
 
     known: dict[str, Any] = {
@@ -180,7 +235,15 @@ def _coverage_by_exporter(model: BandedModel) -> dict[str, dict[str, float]]:
 
 
 def margin_flow(banded: BandedTable, margin: str) -> FloatArray:
-    """Return, shape (R,), the flow of each band row of the source that a margin splits."""
+    """Return, shape (R,), the flow of each band row of the source that a margin splits.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
+    margin
+        One of :data:`tiva.bands.shares.MARGINS`.
+    """
     shares, t, row = banded.shares, banded.totals, banded.split.segment
     flows = {
         "output": (shares.output, t.output),
@@ -194,7 +257,15 @@ def margin_flow(banded: BandedTable, margin: str) -> FloatArray:
 
 
 def status_of_flow(model: BandedModel, margin: str) -> FloatArray:
-    """Return, shape (G, statuses), shares of the flow that a margin splits by status; NaN where nothing flows."""
+    """Return, shape (G, statuses), shares of the flow that a margin splits by status; NaN where nothing flows.
+
+    Parameters
+    ----------
+    model
+        The operators of a table split by firm size.
+    margin
+        One of :data:`tiva.bands.shares.MARGINS`.
+    """
     flow = margin_flow(model.banded, margin)[model.source_row]
     found = np.zeros((len(model.countries), len(Status)))
     np.add.at(found, (model.row_country, used_status(model.banded, margin)[model.source_row]), flow)

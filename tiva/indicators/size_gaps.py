@@ -70,6 +70,11 @@ def covariance_factors(banded: BandedTable) -> dict[str, FloatArray]:
 
     ``eta^{pq} = sum_a p_a q_a / s_a`` for p in value added, imports, domestic inputs and q in exports, home sales to
     producers.
+
+    Parameters
+    ----------
+    banded
+        A table split by firm size.
     """
     split = banded.split
     shape = (len(banded.areas), len(banded.sectors))

@@ -41,14 +41,26 @@ class Backend:
     device: Any = None
 
     def put(self, values: FloatArray) -> Any:
-        """Return a float64 array of the library on its device."""
+        """Return a float64 array of the library on its device.
+
+        Parameters
+        ----------
+        values
+            An array of the processor.
+        """
         contiguous = np.ascontiguousarray(values, dtype=np.float64)
         if self.device is None:
             return self.xp.asarray(contiguous, dtype=self.xp.float64)
         return self.xp.asarray(contiguous, dtype=self.xp.float64, device=self.device)
 
     def get(self, values: Any) -> FloatArray:
-        """Return a NumPy array, C-contiguous float64."""
+        """Return a NumPy array, C-contiguous float64.
+
+        Parameters
+        ----------
+        values
+            An array of the device.
+        """
         if hasattr(values, "get") and self.name == "cupy":
             values = values.get()
         elif hasattr(values, "cpu"):
@@ -58,7 +70,13 @@ class Backend:
         return np.ascontiguousarray(np.asarray(values, dtype=np.float64))
 
     def matmul(self, left: Any, right: FloatArray) -> FloatArray:
-        """Return ``left @ right`` for a matrix that lies on the device already."""
+        """Return ``left @ right`` for a matrix that lies on the device already.
+
+        Parameters
+        ----------
+        left, right
+            Matrices that fit; the left one on the device.
+        """
         return self.get(self.xp.matmul(left, self.put(right)))
 
 
@@ -176,13 +194,25 @@ class ArrayFactor:
         return float(xp.max(xp.sum(xp.abs(matrix), axis=0)))
 
     def solve(self, right: FloatArray) -> FloatArray:
-        """Return K^-1 ``right`` for ``right`` of shape (n,) or (n, k)."""
+        """Return K^-1 ``right`` for ``right`` of shape (n,) or (n, k).
+
+        Parameters
+        ----------
+        right
+            Shape (R,) or (R, k).
+        """
         columns = right if right.ndim == 2 else right[:, None]
         solution = self.backend.matmul(self._inverse, columns)
         return solution if right.ndim == 2 else np.ascontiguousarray(solution[:, 0])
 
     def solve_transpose(self, left: FloatArray) -> FloatArray:
-        """Return ``left`` K^-1 for ``left`` of shape (n,) or (k, n)."""
+        """Return ``left`` K^-1 for ``left`` of shape (n,) or (k, n).
+
+        Parameters
+        ----------
+        left
+            Shape (R,) or (k, R).
+        """
         rows = left if left.ndim == 2 else left[None, :]
         solution = self.backend.get(self.backend.xp.matmul(self.backend.put(rows), self._inverse))
         return solution if left.ndim == 2 else np.ascontiguousarray(solution[0])
@@ -192,6 +222,12 @@ class ArrayFactor:
         return self.backend.get(self._inverse)
 
     def diagonal_blocks(self, offsets: IntArray) -> list[FloatArray]:
-        """Return the diagonal blocks of K^-1 between ``offsets``."""
+        """Return the diagonal blocks of K^-1 between ``offsets``.
+
+        Parameters
+        ----------
+        offsets
+            Shape (G + 1,): first row of each block.
+        """
         bounds = [int(o) for o in offsets]
         return [self.backend.get(self._inverse[a:b, a:b]) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]

@@ -56,7 +56,13 @@ class Recipe:
 
 
 def dot_python(x: Any, y: Any) -> float:
-    """Return the inner product of two vectors of equal length (plain-Python twin of ``dot``)."""
+    """Return the inner product of two vectors of equal length (plain-Python twin of ``dot``).
+
+    Parameters
+    ----------
+    x, y
+        Shape (k,).
+    """
     total = 0.0
     for j in range(x.shape[0]):
         total += x[j] * y[j]
@@ -82,7 +88,25 @@ def sweep_python(
     weights: Any,
     out: Any,
 ) -> None:
-    """Accumulate the terms of rows ``first`` to ``last``; see :func:`sweep` for the arrays (plain-Python twin)."""
+    """Accumulate the terms of rows ``first`` to ``last``; see :func:`sweep` for the arrays (plain-Python twin).
+
+    Parameters
+    ----------
+    first, last
+        Rows of ``flows``; ``last`` is not among them.
+    flows, offsets, final, coefficients, band_start, band_share
+        As in :func:`sweep`, stacked: (n, n), (G + 1,), (components, R, G), (coefficients, R), (n + 1,), (R,).
+    block_of
+        Shape (n,): block of each row of ``flows``.
+    common
+        Shape (components, n): activities of importers over output, the same for all exporters.
+    paired
+        Shape (components, G, n): those for each exporter.
+    positions, weights
+        Shape (entries, 3) and (entries,): term, coefficient and component of each entry of the recipe.
+    out
+        Shape (terms, R, G): added to.
+    """
     n_common = common.shape[0]
     n_products = n_common + paired.shape[0]
     blocks = offsets.shape[0] - 1
@@ -162,7 +186,7 @@ def sweep(
     """
     n, countries = flows.shape[0], len(offsets) - 1
     start = np.arange(n + 1, dtype=np.int64) if band_start is None else band_start
-    share = np.ones(n) if band_share is None else as_matrix_layout(band_share)
+    share = read_only(np.ones(n) if band_share is None else band_share)
     rows = len(share)
     positions, weights = recipe.arrays()
     block_of = np.repeat(np.arange(countries, dtype=np.int64), np.diff(offsets))
@@ -196,7 +220,13 @@ def sweep_numpy(
     paired: Sequence[FloatArray] = (),
     final: Sequence[FloatArray] = (),
 ) -> dict[str, FloatArray]:
-    """Do what :func:`sweep` does in plain NumPy, every product held at once: the reference for tests and benchmarks."""
+    """Do what :func:`sweep` does in plain NumPy, every product held at once: the reference for tests and benchmarks.
+
+    Parameters
+    ----------
+    flows, scale, offsets, recipe, coefficients, common, paired, final
+        As in :func:`sweep`.
+    """
     n, countries = flows.shape[0], len(offsets) - 1
     products = np.zeros((len(common) + len(paired), n, countries))
     activity = np.stack([x * scale for x in common], axis=1) if common else np.zeros((n, 0))
@@ -228,6 +258,15 @@ def run_rows(kernel: Any, rows: int, arguments: tuple[Any, ...]) -> None:
 
     Threads take ranges from a queue; the kernels release the interpreter lock. Unlike numba's own parallel loops this
     needs no threading layer, so it is safe under any other threads and in worker processes.
+
+    Parameters
+    ----------
+    kernel
+        Compiled; takes the first row, the one after the last, and the arguments.
+    rows
+        Number of rows.
+    arguments
+        Arrays that all rows share.
     """
     ranges = [(first, min(first + _ROWS_PER_TASK, rows)) for first in range(0, rows, _ROWS_PER_TASK)]
     threads = min(numba.get_num_threads(), len(ranges))
@@ -243,7 +282,21 @@ def run_rows(kernel: Any, rows: int, arguments: tuple[Any, ...]) -> None:
 def trade_products_python(
     first: int, last: int, flows: Any, offsets: Any, block_of: Any, common: Any, paired: Any, out: Any
 ) -> None:
-    """Products of rows ``first`` to ``last``; see :func:`trade_products` for the arrays (plain-Python twin)."""
+    """Products of rows ``first`` to ``last``; see :func:`trade_products` for the arrays (plain-Python twin).
+
+    Parameters
+    ----------
+    first, last
+        Rows of ``flows``; ``last`` is not among them.
+    flows, offsets, block_of
+        As in :func:`sweep_python`.
+    common
+        Shape (k, n): activities of importers over output, the same for all exporters.
+    paired
+        Shape (m, G, n): those for each exporter.
+    out
+        Shape (n, G, k + m): written.
+    """
     n_common = common.shape[0]
     for i in range(first, last):
         s = block_of[i]

@@ -49,11 +49,23 @@ class DenseFactor:
         self.reciprocal_condition = float(reciprocal)
 
     def solve(self, right: FloatArray) -> FloatArray:
-        """Return K^-1 ``right`` for ``right`` of shape (n,) or (n, k)."""
+        """Return K^-1 ``right`` for ``right`` of shape (n,) or (n, k).
+
+        Parameters
+        ----------
+        right
+            Shape (R,) or (R, k).
+        """
         return self._solved(right, transposed=1)
 
     def solve_transpose(self, left: FloatArray) -> FloatArray:
-        """Return ``left`` K^-1 for ``left`` of shape (n,) or (k, n)."""
+        """Return ``left`` K^-1 for ``left`` of shape (n,) or (k, n).
+
+        Parameters
+        ----------
+        left
+            Shape (R,) or (k, R).
+        """
         return np.ascontiguousarray(self._solved(left.T, transposed=0).T)
 
     def _solved(self, right: FloatArray, transposed: int) -> FloatArray:
@@ -120,6 +132,13 @@ def _diagonal_block(triangles: FloatArray, position: IntArray, start: int, end: 
 def block_inverses(blocks: list[FloatArray], names: tuple[str, ...]) -> list[FloatArray]:
     """Invert each of several small matrices.
 
+    Parameters
+    ----------
+    blocks
+        Square matrices, of any sizes.
+    names
+        Their names, for messages.
+
     Raises
     ------
     SingularTableError
@@ -137,7 +156,19 @@ def block_inverses(blocks: list[FloatArray], names: tuple[str, ...]) -> list[Flo
 
 
 def apply_blocks(blocks: list[FloatArray], offsets: IntArray, right: FloatArray, out: Any = None) -> FloatArray:
-    """Return blockdiag(blocks) @ right, for right of shape (R,) or (R, k)."""
+    """Return blockdiag(blocks) @ right, for right of shape (R,) or (R, k).
+
+    Parameters
+    ----------
+    blocks
+        Square matrices (N_s, N_s) of G blocks.
+    offsets
+        Shape (G + 1,): first row of each block.
+    right
+        Shape (R,) or (R, k).
+    out
+        Where the result goes; a new array when left out.
+    """
     result = np.empty_like(right, dtype=np.float64) if out is None else out
     for block, start, end in zip(blocks, offsets[:-1], offsets[1:], strict=True):
         result[start:end] = block @ right[start:end]
@@ -145,7 +176,17 @@ def apply_blocks(blocks: list[FloatArray], offsets: IntArray, right: FloatArray,
 
 
 def apply_blocks_transpose(blocks: list[FloatArray], offsets: IntArray, left: FloatArray) -> FloatArray:
-    """Return left @ blockdiag(blocks), for left of shape (R,) or (k, R)."""
+    """Return left @ blockdiag(blocks), for left of shape (R,) or (k, R).
+
+    Parameters
+    ----------
+    blocks
+        Square matrices (N_s, N_s) of G blocks.
+    offsets
+        Shape (G + 1,): first row of each block.
+    left
+        Shape (R,) or (k, R).
+    """
     result = np.empty_like(left, dtype=np.float64)
     for block, start, end in zip(blocks, offsets[:-1], offsets[1:], strict=True):
         result[..., start:end] = left[..., start:end] @ block

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from copy import copy
 from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tiva.errors import ShapeError, explain
 from tiva.kernels import bilateral
 from tiva.kernels.arrays import FloatArray, IntArray, frozen, offsets_of
 from tiva.kernels.factorization import (
@@ -19,18 +17,16 @@ from tiva.kernels.factorization import (
     apply_blocks_transpose,
     block_inverses,
 )
-from tiva.model.operators import abroad, block_rows, members_of, satellite_values, unit_of
+from tiva.model.blocked import BlockedModel, satellite_of
+from tiva.model.operators import abroad, block_rows, unit_of
+from tiva.model.trade_flows import TradeFlows
 from tiva.table.aggregation import assign
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
 
 
-_CONTENT = ("value_added", "other_inputs", "value_added_by_origin")
-"""Cached properties that depend on what the model carries."""
-
-
-class LeontiefModel:
+class LeontiefModel(BlockedModel):
     """The Leontief system of a table, as linear operators.
 
     Parameters
@@ -92,53 +88,12 @@ class LeontiefModel:
     def _primary_input(self, satellite: ArrayLike | None) -> FloatArray:
         if satellite is None:
             return self.table.value_added
-        values = satellite_values(satellite)
-        if values.shape != (self.table.n,):
-            raise ShapeError(
-                explain(
-                    "a satellite needs one value per country-sector of the table",
-                    got=f"shape {values.shape}",
-                    expected=f"({self.table.n},)",
-                    do="align it by labels with tiva.read_satellite",
-                )
-            )
-        return values
+        return satellite_of(satellite, self.table.n, rows="country-sector of the table")
 
-    @property
-    def members(self) -> dict[str, tuple[str, ...]]:
-        """Countries of each group that acts as one, by its label."""
-        return members_of(self.countries, self.table.countries, self._block_of_country)
-
-    def carrying(self, satellite: ArrayLike, unit: str | None = None) -> Self:
-        """Return a model of the same table with a satellite in place of value added; factors are shared.
-
-        Parameters
-        ----------
-        satellite
-            Shape (n,): jobs, emissions or another account, in the row order of the table.
-        unit
-            Its unit, where it does not say so itself.
-
-        Returns
-        -------
-        LeontiefModel
-            The same as a new model with this satellite, without a second factorisation.
-
-        Raises
-        ------
-        ShapeError
-            The satellite has another length.
-        """
+    def _factorise(self) -> None:
         _ = self.factor
-        model = copy(self)
-        for name in _CONTENT:
-            model.__dict__.pop(name, None)
-        model.carries_satellite = True
-        model.unit = unit_of(self.table.unit, satellite, unit)
-        model._primary = model._primary_input(satellite)
-        return model
 
-    def _ordered(self, values: FloatArray) -> FloatArray:
+    def _rows(self, values: FloatArray) -> FloatArray:
         return values if self._in_order else np.ascontiguousarray(values[self._order])
 
     @cached_property
@@ -151,65 +106,38 @@ class LeontiefModel:
     @cached_property
     def output(self) -> FloatArray:
         """Shape (R,): gross output."""
-        return self._ordered(self.table.output)
-
-    @cached_property
-    def inverse_output(self) -> FloatArray:
-        """Shape (R,): 1 / output, 0 where output is 0."""
-        x = self.output
-        return np.divide(1.0, x, out=np.zeros_like(x), where=x != 0)
-
-    @cached_property
-    def value_added(self) -> FloatArray:
-        """Shape (R,): value added or satellite per unit of output, V."""
-        return self._ordered(self._primary) * self.inverse_output
+        return frozen(self._rows(self.table.output))
 
     @cached_property
     def other_inputs(self) -> FloatArray:
         """Shape (R,): taxes, margins and adjustments per unit of output; zero beside a satellite."""
-        total = np.zeros(self.table.n)
-        if self.carries_satellite:
-            return total
-        for other in self.table.other_inputs.values():
-            total += other.intermediate
-        return self._ordered(total) * self.inverse_output
+        return frozen(self._rows(self._other_inputs_of_table()) * self.inverse_output)
 
     @cached_property
     def final_demand(self) -> FloatArray:
         """Shape (R, G): final demand by absorbing block, Y."""
-        return self._by_block(self._ordered(self.table.final_demand_by_absorber))
+        return frozen(self._by_block(self._rows(self.table.final_demand_by_absorber)))
 
     def final_demand_of(self, categories: Sequence[str]) -> FloatArray:
         """Return (R, G): final demand of some of the table's categories by absorbing block."""
         chosen = [self.table.final_demand_categories.index(name) for name in categories]
-        return self._by_block(self._ordered(self.table.final_demand[:, :, chosen].sum(axis=2)))
-
-    def _by_block(self, by_country: FloatArray) -> FloatArray:
-        if len(self.countries) == by_country.shape[1]:
-            return by_country
-        blocks = np.zeros((by_country.shape[0], len(self.countries)))
-        for country, block in enumerate(self._block_of_country):
-            blocks[:, block] += by_country[:, country]
-        return blocks
-
-    @cached_property
-    def exports_final(self) -> FloatArray:
-        """Shape (R, G): exports of final goods by importer, zero at home."""
-        return abroad(self, self.final_demand)
+        return self._by_block(self._rows(self.table.final_demand[:, :, chosen].sum(axis=2)))
 
     @cached_property
     def exports(self) -> FloatArray:
         """Shape (R, G): gross exports by importer, zero at home."""
         intermediate = np.add.reduceat(self.flows, self.offsets[:-1], axis=1)
-        return abroad(self, self.final_demand + intermediate)
+        return frozen(abroad(self, self.final_demand + intermediate))
+
+    @cached_property
+    def between(self) -> TradeFlows:
+        """The coefficients of trade between blocks, A^F."""
+        return TradeFlows(self.flows, self.inverse_output, self.offsets)
 
     @cached_property
     def domestic_blocks(self) -> list[FloatArray]:
         """G blocks A_ss, each (N_s, N_s)."""
-        return [
-            self.flows[a:b, a:b] * self.inverse_output[a:b]
-            for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)
-        ]
+        return [self.flows[a:b, a:b] * self.inverse_output[a:b] for a, b in self.between.spans]
 
     @cached_property
     def local_inverses(self) -> list[FloatArray]:
@@ -237,7 +165,7 @@ class LeontiefModel:
     def inverse_diagonal_blocks(self) -> list[FloatArray]:
         """G blocks B_ss, made from the LU factors without the rest of the inverse."""
         if "inverse" in self.__dict__:
-            return [self.inverse[a:b, a:b] for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
+            return [self.inverse[a:b, a:b] for a, b in self.between.spans]
         return self.factor.diagonal_blocks(self.offsets)
 
     @cached_property
@@ -251,12 +179,12 @@ class LeontiefModel:
     @cached_property
     def value_added_by_origin(self) -> FloatArray:
         """Shape (G, R): V_t B_t. in row t."""
-        return self.apply_inverse_transpose(block_rows(self, self.value_added))
+        return frozen(self.apply_inverse_transpose(block_rows(self, self.value_added)))
 
     @cached_property
     def absorption(self) -> FloatArray:
         """Shape (R, G): B Y."""
-        return self.apply_inverse(self.final_demand)
+        return frozen(self.apply_inverse(self.final_demand))
 
     def local_inverse(self, right: FloatArray) -> FloatArray:
         """Return blockdiag(L_ss) right, for right (R,) or (R, k)."""
@@ -287,20 +215,12 @@ class LeontiefModel:
         return apply_blocks(self.inverse_diagonal_blocks, self.offsets, right)
 
     def inverse_columns(self, rows: IntArray) -> FloatArray:
-        """Return B[:, rows], shape (R, k)."""
-        if "inverse" in self.__dict__:
-            return np.asarray(self.inverse[:, rows])
-        unit = np.zeros((len(self.row_country), len(rows)))
-        unit[rows, np.arange(len(rows))] = 1.0
-        return self.apply_inverse(unit)
+        """Return B[:, rows], shape (R, k); cut from :attr:`inverse` where it is there."""
+        return np.asarray(self.inverse[:, rows]) if "inverse" in self.__dict__ else super().inverse_columns(rows)
 
     def inverse_rows(self, rows: IntArray) -> FloatArray:
-        """Return B[rows, :], shape (k, R)."""
-        if "inverse" in self.__dict__:
-            return np.asarray(self.inverse[rows])
-        unit = np.zeros((len(rows), len(self.row_country)))
-        unit[np.arange(len(rows)), rows] = 1.0
-        return self.apply_inverse_transpose(unit)
+        """Return B[rows, :], shape (k, R); cut from :attr:`inverse` where it is there."""
+        return np.asarray(self.inverse[rows]) if "inverse" in self.__dict__ else super().inverse_rows(rows)
 
     def input_rows(self, rows: IntArray) -> FloatArray:
         """Return A[rows, :], shape (k, R)."""
@@ -316,7 +236,7 @@ class LeontiefModel:
     def pair_feedback_diagonal(self) -> FloatArray:
         """Shape (R, G): diagonal of A_sr B_rs for every pair; makes :attr:`inverse`."""
         out = np.empty((len(self.row_country), len(self.countries)))
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
+        for a, b in self.between.spans:
             products = self.flows[a:b] * self.inverse_output * self.inverse[:, a:b].T
             out[a:b] = np.add.reduceat(products, self.offsets[:-1], axis=1)
         return frozen(abroad(self, out))
@@ -336,8 +256,8 @@ class LeontiefModel:
         for s in np.unique(self.row_country[cells[:, 0]]):
             a, b = self.offsets[s], self.offsets[s + 1]
             within = self.row_country[cells[:, 0]] == s
-            delivered = self.flows[a:b] * self.inverse_output
-            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+            delivered = self.between.rows(int(s))
+            for r, (c, d) in enumerate(self.between.spans):
                 if r != s:
                     out[within, r] = _cut(delivered[:, c:d] @ self.inverse[c:d, a:b], cells[within] - a)
         return out
@@ -345,9 +265,9 @@ class LeontiefModel:
     def undo_pair_feedback(self, left: FloatArray) -> FloatArray:
         """Return (k, R, G) with left_s (I + A_sr B_rs)^-1 for every pair, for left (k, R); makes :attr:`inverse`."""
         out = np.zeros((*left.shape, len(self.countries)))
-        for s, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
-            delivered = self.flows[a:b] * self.inverse_output
-            for r, (c, d) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+        for s, (a, b) in enumerate(self.between.spans):
+            delivered = self.between.rows(int(s))
+            for r, (c, d) in enumerate(self.between.spans):
                 if r != s:
                     feedback = delivered[:, c:d] @ self.inverse[c:d, a:b]
                     feedback[np.diag_indices(b - a)] += 1.0
@@ -361,7 +281,7 @@ class LeontiefModel:
     def apply_inverse_crosswise(self, right: FloatArray) -> FloatArray:
         """Return (R, G) with B_rs right_s[:, r] on block r and column s; makes :attr:`inverse`."""
         out = np.empty((len(self.row_country), len(self.countries)))
-        for r, (a, b) in enumerate(zip(self.offsets[:-1], self.offsets[1:], strict=True)):
+        for r, (a, b) in enumerate(self.between.spans):
             out[a:b] = np.add.reduceat(self.inverse[a:b] * right[:, r], self.offsets[:-1], axis=1)
         return out
 
@@ -371,22 +291,15 @@ class LeontiefModel:
 
     def trade(self, right: FloatArray) -> FloatArray:
         """Return A^F right: deliveries of each row to all other blocks."""
-        scaled = right * (self.inverse_output if right.ndim == 1 else self.inverse_output[:, None])
-        result: FloatArray = self.flows @ scaled
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            result[a:b] -= self.flows[a:b, a:b] @ scaled[a:b]
-        return result
+        return self.between.apply(right)
 
     def trade_transpose(self, left: FloatArray) -> FloatArray:
         """Return left A^F, for left (R,) or (k, R)."""
-        result: FloatArray = left @ self.flows
-        for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True):
-            result[..., a:b] -= left[..., a:b] @ self.flows[a:b, a:b]
-        return result * self.inverse_output
+        return self.between.apply_transpose(left)
 
     def trade_products(self, common: FloatArray | None = None, paired: Sequence[FloatArray] = ()) -> FloatArray:
-        """Return A_sr x_r for all pairs (R, G, k + len(paired)); see the kernel of the same name."""
-        return bilateral.trade_products(self.flows, self.inverse_output, self.offsets, common=common, paired=paired)
+        """Return A_sr x_r for all pairs (R, G, k + len(paired)); see :meth:`TradeFlows.products`."""
+        return self.between.products(common, paired)
 
     def sweep(
         self,

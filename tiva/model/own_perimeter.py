@@ -29,7 +29,13 @@ class OwnPerimeters:
     joint: tuple[tuple[IntArray, FloatArray], ...]
 
     def of_contents(self, left: FloatArray) -> FloatArray:
-        """Return (m, R, P): contents per unit of each row's exports, (m, R), as far as they count once."""
+        """Return (m, R, P): contents per unit of each row's exports, (m, R), as far as they count once.
+
+        Parameters
+        ----------
+        left
+            Shape (m, R): contents per unit of each row's exports.
+        """
         out = left[:, :, None] * self.once
         for cells, inverse in self.joint:
             out[:, cells] = np.einsum("mck,cpkl->mclp", left[:, cells], inverse, optimize=True)
@@ -40,6 +46,11 @@ class OwnPerimeters:
 
         The sum over the rows of a perimeter of content times flow is that of contents that count once times flows;
         single rows of a joint perimeter have no meaning of their own.
+
+        Parameters
+        ----------
+        right
+            Shape (R, G, ...): flows of each row to each importer.
         """
         tail = (slice(None), slice(None), *(None,) * (right.ndim - 2))
         out = right * self.once[tail]
@@ -74,7 +85,13 @@ def own_perimeters(model: Operators, *, by_partner: bool) -> OwnPerimeters:
 
 
 def sector_cells(model: Operators) -> list[IntArray]:
-    """Return the rows of each exporter, sector and size, as arrays (cells, k), one for every number k of rows."""
+    """Return the rows of each exporter, sector and size, as arrays (cells, k), one for every number k of rows.
+
+    Parameters
+    ----------
+    model
+        The operators of a table.
+    """
     bands = max(1, len(model.bands))
     key = (model.row_country * len(model.sectors) + model.row_sector) * bands + model.row_band
     order = np.argsort(key, kind="stable")

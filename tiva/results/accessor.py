@@ -17,6 +17,7 @@ from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationErr
 from tiva.groups import resolve_groups, select_countries, select_sectors
 from tiva.results import export
 from tiva.results import tables as _tables
+from tiva.results.closure import RESIDUAL, STATED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -112,7 +113,8 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
             )
         )
     attributes = {**dataset.attrs, "unit": units, "additive": "false", "denominator": base}
-    attributes.pop("identity_residual", None)
+    for name in (RESIDUAL, STATED):
+        attributes.pop(name, None)
     return xr.Dataset(made, attrs=attributes)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tiva.errors import LabelError, UsageError, explain, listing
+from tiva.results.closure import RESIDUAL, STATED
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -26,7 +27,8 @@ def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
     Returns
     -------
     xarray.Dataset
-        Sorted by year. ``identity_residual`` is the largest; attributes of single years become lists.
+        Sorted by year. ``identity_residual`` and ``discrepancy_share`` are the largest; attributes of single years
+        become lists.
 
     Raises
     ------
@@ -56,14 +58,14 @@ def join_years(results: Sequence[xr.Dataset]) -> xr.Dataset:
         raise LabelError(
             explain("the labels of the results differ", got=str(error), do="select or aggregate the same countries")
         ) from error
-    residuals = [float(r.attrs["identity_residual"]) for r in ordered if "identity_residual" in r.attrs]
     joined.attrs |= {key: [str(r.attrs.get(key, "")) for r in ordered] for key in _OF_A_YEAR if key in first.attrs}
     title = f"{first.attrs.get('title', '')} to {years[-1]}"
     joined.attrs |= {"title": title, "years": years, "notes": _notes(ordered)}
     joined.attrs.pop("year", None)
-    joined.attrs.pop("identity_residual", None)
-    if residuals:
-        joined.attrs["identity_residual"] = max(residuals)
+    for name in (RESIDUAL, STATED):
+        joined.attrs.pop(name, None)
+        shares = [float(r.attrs[name]) for r in ordered if name in r.attrs]
+        joined.attrs |= {name: max(shares)} if shares else {}
     return joined
 
 

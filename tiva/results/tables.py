@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError, explain
+from tiva.results import closure
 from tiva.results.size_text import coverage_lines
 from tiva.terms import find_method
 
@@ -415,8 +416,4 @@ def _footer(
         lines.append(f"{len(cut):,} smaller rows are {what}: {100 * share:.2f} % of {gross}")
     if not additive:
         lines.append("these rows may not be summed: no totals")
-    residual = dataset.attrs.get("identity_residual")
-    if residual is not None:
-        value = f"{float(residual):.1e} of {gross}"
-        lines.append(f"identity residual: {value} (what the terms miss, all rows of the result)")
-    return (*lines, *coverage_lines(dataset))
+    return (*lines, *closure.lines(dataset, gross), *coverage_lines(dataset))
