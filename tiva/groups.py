@@ -319,18 +319,86 @@ def resolve_groups(
     for name, selection in found.items():
         for label in selection.members:
             if label in owner:
+                way = "leave it out of one of them"
+                if "|" not in selection.expression and len(selection.members) > 1:
+                    way += f": '{selection.expression}-{label}'"
                 raise GroupError(
-                    explain(
-                        "country groups overlap",
-                        got=f"{label!r} is in {owner[label]!r} and in {name!r}",
-                        do=f"leave it out of one of them: '{selection.expression}-{label}'",
-                    )
+                    explain("country groups overlap", got=f"{label!r} is in {owner[label]!r} and in {name!r}", do=way)
                 )
             owner[label] = name
     for name, selection in found.items():
         if name in countries and name not in selection.members:
             raise GroupError(explain(f"group {name!r} has the name of a country that is not its member"))
     return found
+
+
+def select_together(
+    kind: str, items: Sequence[str], resolve: Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Resolve labels and group expressions that are selected together, one after the other.
+
+    Who names a label twice has miscounted: that is refused rather than merged.
+
+    Parameters
+    ----------
+    kind
+        What is selected, for messages (``"exporter"``).
+    items
+        Labels and expressions.
+    resolve
+        Returns the labels of one of them, and what has to be said about it.
+
+    Returns
+    -------
+    tuple
+        Labels in the order asked for, each once, and notes.
+
+    Raises
+    ------
+    GroupError
+        A label is named twice: repeated, alone and in a group, or in two groups.
+
+    Examples
+    --------
+    >>> table = ("CAN", "MEX", "USA", "ESP")
+    >>> def members(item): return select_countries(item, table).members, ()
+    >>> select_together("exporter", ["ESP", "NAFTA"], members)[0]
+    ('ESP', 'CAN', 'MEX', 'USA')
+    """
+    owner: dict[str, str] = {}
+    notes: list[str] = []
+    for item in items:
+        members, said = resolve(item)
+        both = [label for label in members if label in owner]
+        if both:
+            earlier = owner[both[0]]
+            before = tuple(label for label, name in owner.items() if name == earlier)
+            raise GroupError(_named_twice(kind, (earlier, before), (item, members)))
+        owner.update(dict.fromkeys(members, item))
+        notes.extend(said)
+    return tuple(owner), tuple(notes)
+
+
+def _named_twice(kind: str, first: tuple[str, tuple[str, ...]], second: tuple[str, tuple[str, ...]]) -> str:
+    """Compose the message for two items of a selection that have labels in common, with the way out."""
+    (one, own), (other, others) = first, second
+    both = [label for label in others if label in own]
+    got = f"{one!r} and {other!r}"
+    if one == other:
+        return explain(f"{kind} {one!r} is given twice", do="write it once")
+    if (one,) == own or (other,) == others:
+        label, group = (one, other) if (one,) == own else (other, one)
+        return explain(
+            f"{kind} {label!r} appears both alone and in a group", got=got, do=f"leave it out: {group!r} holds it"
+        )
+    if set(both) in (set(own), set(others)):
+        inner, outer = (one, other) if set(both) == set(own) else (other, one)
+        way = f"leave out {inner!r}: {outer!r} holds it"
+    elif not {"|", "-"} & set(one) and "|" not in other:
+        way = f"leave the common members out of one: '{other}-{one}'"
+    else:
+        way = "leave the common members out of one of them"
+    return explain(f"groups of {kind} overlap", got=f"{listing(both)} in {one!r} and in {other!r}", do=way)
 
 
 def _as_expression(value: str | Sequence[str]) -> str:
@@ -488,11 +556,10 @@ def _overlap(both: list[str], earlier: str, term: str, alone: bool) -> str:
             got=f"{earlier!r} and {term!r}",
             do="write it once",
         )
-    return explain(
-        "the groups of a union overlap",
-        got=f"{listing(both)} in {earlier!r} and in {term!r}",
-        do=f"leave the common members out of one: '{earlier}|{term}-{earlier}'",
-    )
+    way = "leave the common members out of one"
+    if "-" not in earlier:
+        way += f": '{earlier}|{term}-{earlier}'"
+    return explain("the groups of a union overlap", got=f"{listing(both)} in {earlier!r} and in {term!r}", do=way)
 
 
 def _resolve(expression: str, universe: _Universe) -> Selection:

@@ -244,25 +244,43 @@ def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ..
 
 
 def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the labels that a selection means, and what has to be said about it."""
+    """Return the labels that a selection means, and what has to be said about it.
+
+    Parameters
+    ----------
+    kind
+        What is selected, as messages call it; ``"sector"`` for sectors of the table, else countries.
+    value
+        Labels or group expressions.
+    model
+        The operators; groups that act as one are labels of theirs.
+
+    Raises
+    ------
+    UsageError
+        Nothing is selected, or not by texts.
+    UnknownLabelError
+        A label or group that does not exist.
+    GroupError
+        A label is named twice, or is part of a group that acts as one.
+    """
     items = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(isinstance(item, str) for item in items):
         raise UsageError(explain(f"{kind} is chosen by labels", got=repr(value), expected="texts, such as 'MEX'"))
     if not items:
         raise UsageError(explain(f"empty selection of {kind}", do=f"leave {kind} out to have all"))
     known = model.sectors if kind == "sector" else model.countries
-    labels: list[str] = []
-    notes: list[str] = []
-    for item in items:
+
+    def resolve(item: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if item in known:
-            labels.append(item)
-            continue
+            return (item,), ()
         if kind != "sector" and item in model.table.countries:
             raise GroupError(_in_a_group(kind, item, model))
-        found, said = _group(kind, item, known, model.table.year)
-        labels.extend(found)
-        notes.extend(said)
-    return tuple(dict.fromkeys(labels)), tuple(notes)
+        return _group(kind, item, known, model.table.year)
+
+    from tiva.groups import select_together
+
+    return select_together(kind, items, resolve)
 
 
 def _in_a_group(kind: str, country: str, model: Operators) -> str:

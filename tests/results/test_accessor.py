@@ -131,6 +131,20 @@ def test_bad_groups_are_named(
         result.tiva.sum_groups(groups, dim)
 
 
+@pytest.mark.parametrize(
+    ("selection", "text"),
+    [
+        ({"exporter": ["NAFTA", "MEX"]}, "exporter 'MEX' appears both alone and in a group"),
+        ({"exporter": ["MEX", "MEX"]}, "exporter 'MEX' is given twice"),
+        ({"exporter": ["NAFTA", "G7"]}, "groups of exporter overlap"),
+        ({"sector": ["ALL", "Food"]}, "sector 'Food' appears both alone and in a group"),
+    ],
+)
+def test_labels_picked_twice_are_refused(result: xr.Dataset, selection: dict[str, list[str]], text: str) -> None:
+    with pytest.raises(GroupError, match=text):
+        result.tiva.pick(**selection)
+
+
 def test_identities_hold_and_are_those_of_the_catalogue(result: xr.Dataset) -> None:
     report = result.tiva.check_identities()
     assert report.ok

@@ -320,12 +320,14 @@ def _report(
     common: Common,
 ) -> SizeReport:
     from tiva.cli.decompose import separated
-    from tiva.groups import select_countries
+    from tiva.groups import select_countries, select_together
     from tiva.results.size_report import DRAWS, size_report
 
+    def resolve(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return select_countries(word, banded.countries, year=banded.year).members, ()
+
     words = separated(country or (), banded.countries)
-    chosen = [select_countries(word, banded.countries, year=banded.year).members for word in words]
-    labels = list(dict.fromkeys(label for members in chosen for label in members)) or None
+    labels = list(select_together("country", words, resolve)[0]) or None
     with progress("computing ...", common):
         return size_report(banded, labels, intervals=intervals, draws=DRAWS if draws is None else draws, seed=seed)
 

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 
 from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError, explain, listing
-from tiva.groups import resolve_groups, select_countries, select_sectors
+from tiva.groups import resolve_groups, select_countries, select_sectors, select_together
 from tiva.results import export
 from tiva.results import tables as _tables
 
@@ -52,6 +52,8 @@ def pick(dataset: xr.Dataset, **selectors: Selector) -> xr.Dataset:
     ------
     UnknownLabelError
         A dimension, label or group that does not exist.
+    GroupError
+        A label is named twice: repeated, alone and in a group, or in two groups.
     """
     notes: list[str] = []
     for dim, selector in selectors.items():
@@ -285,20 +287,15 @@ def _evaluate(dataset: xr.Dataset, text: str, gross: str) -> xr.DataArray:
     return total
 
 
-def _resolved(dataset: xr.Dataset, dim: str, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
+def _resolved(dataset: xr.Dataset, dim: str, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if not wanted:
         raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
     known = tuple(str(label) for label in dataset[dim].values)
-    labels: list[str] = []
-    notes: list[str] = []
-    for item in wanted:
-        if item in known:
-            labels.append(item)
-            continue
-        found, said = _group(dataset, dim, str(item), known)
-        labels.extend(found)
-        notes.extend(said)
-    return tuple(dict.fromkeys(labels)), notes
+
+    def resolve(item: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return ((item,), ()) if item in known else _group(dataset, dim, item, known)
+
+    return select_together(dim, [str(item) for item in wanted], resolve)
 
 
 def _group(dataset: xr.Dataset, dim: str, item: str, known: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
