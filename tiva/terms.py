@@ -109,6 +109,8 @@ class Question:
         In words.
     method, perspective, approach, perimeter, level
         Options of :func:`tiva.decompose`; empty where not needed.
+    options
+        Further words of the command: the flows that are looked at, in labels of the embedded table.
     terms
         Codes to look at.
     remark
@@ -121,15 +123,21 @@ class Question:
     approach: str
     perimeter: str
     level: str
+    options: str
     terms: tuple[str, ...]
     remark: str
 
     def call(self) -> str:
-        """Return the command that answers it."""
-        narrow = self.perspective in {"self", "importer"}
-        shown = ("method", "perspective", "approach", *(("perimeter",) if narrow else ()))
-        options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
-        return " ".join(["tiva decompose", *options, f"--level {self.level}"])
+        """Return the command that answers it, without options that are chosen anyway."""
+        names = ("method", "perspective", "approach", "perimeter", "level")
+        given = {name: getattr(self, name) for name in names if getattr(self, name)}
+        chosen = find_method(**given)
+        for name in reversed(names):
+            fewer = {key: value for key, value in given.items() if key != name}
+            if fewer.get("level", "country") == self.level and find_method(**{"method": "bm"} | fewer) == chosen:
+                given = fewer
+        words = [f"--{name} {value}" for name, value in given.items()]
+        return " ".join(filter(None, ["tiva decompose", *words, self.options]))
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -184,6 +192,7 @@ def guide() -> tuple[Question, ...]:
             approach=row["approach"],
             perimeter=row["perimeter"],
             level=row["level"],
+            options=row["options"],
             terms=tuple(row["term"].split()),
             remark=row["remark"],
         )

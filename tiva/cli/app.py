@@ -10,12 +10,14 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError
+from cyclopts.help import DefaultFormatter
 
 from tiva._version import __version__
 from tiva.errors import EXIT_USAGE, TivaError, TivaWarning
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from cyclopts.help import HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 EXIT_INTERRUPTED = 130
 """As shells say it: stopped by the user."""
@@ -25,7 +27,11 @@ HELP = """Trade in value added by country, sector and firm-size band, from multi
 Start: `tiva decompose` decomposes the exports of an embedded real table; `tiva decompose TABLE` those of yours.
 """
 
-EPILOGUE = """Which options answer which question:
+OUTPUTS = """Data go to stdout or to the file of --out, messages and progress to stderr.
+Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
+"""
+
+EPILOGUE = f"""Which options answer which question:
 
   value added of the country in its exports       --level country
   the same by sector, by partner, by both         --level sector, bilateral,
@@ -36,9 +42,9 @@ EPILOGUE = """Which options answer which question:
   by size of the exporting firm                   --size margins.csv
   who exports indirectly, and how sure that is    tiva sizes report
 
-Data go to stdout or to the file of --out, messages and progress to stderr.
-Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
-"""
+All questions: `tiva decompose --help`. Names of other tools: `tiva terms --tool all`. Groups: `tiva groups`.
+
+{OUTPUTS}"""
 
 MODULES: tuple[str, ...] = (
     "tiva.cli.decompose",
@@ -53,6 +59,20 @@ MODULES: tuple[str, ...] = (
 """Modules of commands, in the order of the help; each has ``register(app)``."""
 
 
+class Unwrapped(DefaultFormatter):
+    """Help whose lines end at the width of the terminal, not where those of the docstrings do."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print a panel."""
+        from rich.text import Text
+
+        for entry in panel.entries:
+            text = getattr(entry.description, "primary_renderable", None)
+            if isinstance(text, Text):
+                text.plain = " ".join(text.plain.split("\n"))
+        super().__call__(console, options, panel)
+
+
 def build() -> App:
     """Return the application with all commands."""
     app = App(
@@ -60,12 +80,16 @@ def build() -> App:
         help=HELP,
         help_epilogue=EPILOGUE,
         help_format="plaintext",
+        help_formatter=Unwrapped(),
         version=f"tiva {__version__}",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     for module in MODULES:
         importlib.import_module(module).register(app)
+    for name in app:
+        if not name.startswith("-") and app[name].help_epilogue is None:
+            app[name].help_epilogue = OUTPUTS
     return app
 
 

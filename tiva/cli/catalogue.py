@@ -9,16 +9,15 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from tiva._version import __version__
-from tiva.cli.common import Common, aligned, emit, emit_json
+from tiva.cli.common import SWITCH, Common, aligned, emit, emit_json
 from tiva.errors import UnknownLabelError
 
 if TYPE_CHECKING:
     from tiva.terms import Method
 
-_SWITCH = Parameter(negative=())
 
 LIBRARIES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "h5netcdf", "h5py", "cyclopts", "rich", "python-calamine",
@@ -41,7 +40,7 @@ def terms(
     method: str | None = None,
     tool: str | None = None,
     find: str | None = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """List the terms with their formulas, the combinations of options, and the names that other tools use.
@@ -108,7 +107,7 @@ def _dictionary(tool: str | None, find: str | None, method: str | None, *, json:
 def cite(
     *,
     method: str | None = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Say what to cite: the software, the method and the table.
@@ -141,7 +140,7 @@ def cite(
 
 def env(
     *,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Report versions and settings, for a paper's appendix or a bug report.

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
+from tiva.cli.common import (
+    LABELS,
+    SWITCH,
+    Common,
+    Margins,
+    Reading,
+    emit,
+    progress,
+    read_size_margins,
+    read_table,
+    say,
+    show,
+)
 from tiva.errors import GroupError, UnsupportedCombinationError, UsageError, explain
 
 if TYPE_CHECKING:
@@ -21,8 +33,6 @@ if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
     from tiva.terms import Method
 
-_SWITCH = Parameter(negative=())
-_LABELS = Parameter(negative=())
 
 _DIMS: Mapping[str, tuple[str, ...]] = {
     "country": ("exporter",),
@@ -64,11 +74,11 @@ class Ends:
         davax, vaxim, gvc, gvcb, gvcf; from the importer's perspective content, va or dcimp.
     """
 
-    origin: Annotated[list[str] | None, _LABELS] = None
-    origin_sector: Annotated[list[str] | None, _LABELS] = None
-    origin_size: Annotated[list[str] | None, _LABELS] = None
-    absorber: Annotated[list[str] | None, _LABELS] = None
-    absorber_sector: Annotated[list[str] | None, _LABELS] = None
+    origin: Annotated[list[str] | None, LABELS] = None
+    origin_sector: Annotated[list[str] | None, LABELS] = None
+    origin_size: Annotated[list[str] | None, LABELS] = None
+    absorber: Annotated[list[str] | None, LABELS] = None
+    absorber_sector: Annotated[list[str] | None, LABELS] = None
     term: str | None = None
 
     def given(self) -> dict[str, list[str]]:
@@ -92,7 +102,7 @@ class Countries:
         Its variable, where the file has several.
     """
 
-    groups: Annotated[list[str] | None, _LABELS] = None
+    groups: Annotated[list[str] | None, LABELS] = None
     satellite: Path | None = None
     satellite_variable: str | None = None
 
@@ -108,13 +118,7 @@ def questions() -> str:
 
     lines = ["Which question, which options:", ""]
     for row in guide():
-        lines += [row.question, f"    {row.call()}  ({', '.join(row.terms)})"]
-    origin = "tiva decompose --exporter DEU --origin WLD --term fva"
-    lines += ["Where is the foreign value added of its exports made?", f"    {origin}"]
-    exposed = "tiva decompose --perspective self --perimeter bilateral --level bilateral --origin WLD --term va"
-    lines += ["Whose GDP is exposed to a tariff of one country on another, and how much of it?", f"    {exposed}"]
-    absorber = "tiva decompose --exporter ITA --importer DEU --level bilateral --absorber WLD --term dva"
-    lines += ["Where does the value added that it exports to a partner end?", f"    {absorber}"]
+        lines += [row.question, f"    {row.call()}", f"    see {', '.join(row.terms)}: {row.remark}", ""]
     return "\n".join(lines)
 
 
@@ -126,14 +130,14 @@ def decompose(
     approach: str | None = None,
     perimeter: str | None = None,
     level: str = "country",
-    detail: Annotated[bool, _SWITCH] = False,
-    exporter: Annotated[list[str] | None, _LABELS] = None,
-    importer: Annotated[list[str] | None, _LABELS] = None,
-    sector: Annotated[list[str] | None, _LABELS] = None,
+    detail: Annotated[bool, SWITCH] = False,
+    exporter: Annotated[list[str] | None, LABELS] = None,
+    importer: Annotated[list[str] | None, LABELS] = None,
+    sector: Annotated[list[str] | None, LABELS] = None,
     size: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     rows: int = 40,
     ends: Ends | None = None,
     countries: Countries | None = None,

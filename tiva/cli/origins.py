@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Margins, Reading, progress, read_table
+from tiva.cli.common import LABELS, SWITCH, Common, Margins, Reading, progress, read_table
 from tiva.cli.decompose import (
     Countries,
     all_origins,
@@ -19,9 +19,6 @@ from tiva.cli.decompose import (
     write_origins,
 )
 
-_SWITCH = Parameter(negative=())
-_LABELS = Parameter(negative=())
-
 
 def register(app: App) -> None:
     """Add the command."""
@@ -32,22 +29,22 @@ def origins(
     table: Path | None = None,
     *,
     term: str = "content",
-    by: Annotated[list[str] | None, _LABELS] = None,
+    by: Annotated[list[str] | None, LABELS] = None,
     flow: str = "exports",
     approach: str = "source",
     perimeter: str = "country",
-    origin: Annotated[list[str] | None, _LABELS] = None,
-    origin_sector: Annotated[list[str] | None, _LABELS] = None,
-    origin_size: Annotated[list[str] | None, _LABELS] = None,
-    exporter: Annotated[list[str] | None, _LABELS] = None,
-    sector: Annotated[list[str] | None, _LABELS] = None,
-    importer: Annotated[list[str] | None, _LABELS] = None,
-    absorber: Annotated[list[str] | None, _LABELS] = None,
-    absorber_sector: Annotated[list[str] | None, _LABELS] = None,
+    origin: Annotated[list[str] | None, LABELS] = None,
+    origin_sector: Annotated[list[str] | None, LABELS] = None,
+    origin_size: Annotated[list[str] | None, LABELS] = None,
+    exporter: Annotated[list[str] | None, LABELS] = None,
+    sector: Annotated[list[str] | None, LABELS] = None,
+    importer: Annotated[list[str] | None, LABELS] = None,
+    absorber: Annotated[list[str] | None, LABELS] = None,
+    absorber_sector: Annotated[list[str] | None, LABELS] = None,
     size: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     rows: int = 40,
     countries: Countries | None = None,
     reading: Reading | None = None,

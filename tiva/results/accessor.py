@@ -75,7 +75,7 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     dataset
         Any result.
     of
-        Term in the denominator; gross exports when left out.
+        Term in the denominator; the gross flow of the result when left out.
     percent
         Percent instead of fractions.
 
@@ -88,9 +88,19 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     ------
     UnknownLabelError
         A denominator that is not a term of the result.
+    UsageError
+        No denominator, and a result without a gross flow: its terms are shares already, or parts of a term.
     """
     names = [str(name) for name in dataset.data_vars]
     base = of if of is not None else _tables.partition(dataset)[0]
+    if base is None:
+        raise UsageError(
+            explain(
+                "this result has no gross flow to take shares of",
+                got=listing(names),
+                do="name the denominator, shares(of=...), or decompose with a method that has gross exports",
+            )
+        )
     if base not in names:
         raise UnknownLabelError("term", base, names)
     unit = dataset[base].attrs.get("units")
@@ -241,9 +251,10 @@ def check_identities(dataset: xr.Dataset) -> IdentityReport:
         The result has no gross flow to measure against, as shares have none.
     """
     names = {str(name) for name in dataset.data_vars}
-    if not names or dataset.attrs.get("denominator"):
-        raise UsageError(explain("identities need flows", got="shares" if names else "no terms"))
     gross, parts = _tables.partition(dataset)
+    if gross is None:
+        got = "no terms" if not names else "shares" if dataset.attrs.get("denominator") else listing(sorted(names))
+        raise UsageError(explain("identities need flows, and a gross flow to measure against", got=got))
     scale = float(np.abs(dataset[gross]).sum()) or 1.0
     found: list[Identity] = []
     for left, right in _identities(dataset, names):
