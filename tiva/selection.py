@@ -211,6 +211,7 @@ def origins(
     absorber_sector: Choice = None,
     satellite: ArrayLike | None = None,
     groups: Groups = None,
+    backend: str | None = None,
 ) -> Origins:
     """Select value added by where it comes from, who exports it to whom, and who finally absorbs it.
 
@@ -247,8 +248,8 @@ def origins(
         The country that finally absorbs it, and the sector of the final good.
     satellite
         Shape (n,): takes the place of value added.
-    groups
-        Countries that act as one, as in :func:`tiva.decompose`.
+    groups, backend
+        Countries that act as one, and the array library, as in :func:`tiva.decompose`.
 
     Returns
     -------
@@ -267,7 +268,7 @@ def origins(
     UsageError
         A selection that is empty, or too large for one array.
     """
-    model = as_model(table, satellite=satellite, groups=groups)
+    model = as_model(table, satellite=satellite, groups=groups, backend=backend)
     kept = (by,) if isinstance(by, str) else tuple(by)
     known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
     _known("dimension", kept, known)

@@ -133,6 +133,8 @@ class Question:
         given = {name: getattr(self, name) for name in names if getattr(self, name)}
         chosen = find_method(**given)
         for name in reversed(names):
+            if name == "perimeter" and self.perspective in {"self", "importer"}:
+                continue
             fewer = {key: value for key, value in given.items() if key != name}
             if fewer.get("level", "country") == self.level and find_method(**{"method": "bm"} | fewer) == chosen:
                 given = fewer

@@ -56,7 +56,7 @@ def test_dictionary_of_another_tool(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert names["FVA_FIN2"] == "ova_fin"
     assert "FVA_FIN2" in ran(capsys, "terms", "--tool", "exvatools")[1]
-    assert ran(capsys, "terms", "--tool", "stata")[0] == EXIT_USAGE
+    assert ran(capsys, "terms", "--tool", "statta")[0] == EXIT_USAGE
 
 
 @pytest.mark.parametrize("row", [r for r in methods() if r.traced], ids=Method.describe)

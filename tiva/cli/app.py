@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 import traceback
@@ -55,6 +56,7 @@ MODULES: tuple[str, ...] = (
     "tiva.cli.batch",
     "tiva.cli.fetch",
     "tiva.cli.catalogue",
+    "tiva.cli.groups",
 )
 """Modules of commands, in the order of the help; each has ``register(app)``."""
 
@@ -87,10 +89,23 @@ def build() -> App:
     )
     for module in MODULES:
         importlib.import_module(module).register(app)
-    for name in app:
-        if not name.startswith("-") and app[name].help_epilogue is None:
-            app[name].help_epilogue = OUTPUTS
+    _finish(app)
     return app
+
+
+def _finish(app: App) -> None:
+    """Unwrap what every command says of itself, and say below it where data go."""
+    for name in app:
+        command = app[name]
+        if name.startswith("-"):
+            continue
+        if command.help_epilogue is None:
+            command.help_epilogue = OUTPUTS
+        if command.default_command is None:
+            _finish(command)
+        else:
+            about = inspect.cleandoc(command.help).split("\n\nParameters\n")[0]
+            command.help = "\n\n".join(" ".join(part.split("\n")) for part in about.split("\n\n"))
 
 
 def run(arguments: list[str]) -> int:

@@ -50,8 +50,8 @@ def terms(
     method
         Only this method.
     tool
-        Instead of terms, what another tool calls them: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd or
-        all.
+        Instead of terms, what another tool calls them: kww, wwz, decompr, exvatools, stata, icio (R), gvcjl (Julia),
+        gvcanalyzer, gvc, ksreyes, oecd, or all. A dash: no equal here, with the reason.
     find
         Instead, the rows of that dictionary with a name, ours or that of a tool, such as DVA_INTrex.
     json
@@ -80,8 +80,7 @@ def terms(
         emit(f"    {row.title}")
         parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
         emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
-    emit("\nnames of other tools:")
-    _dictionary(None, None, method, json=False)
+    emit("\nnames of other tools: tiva terms --tool all; results under them: tiva decompose --vocabulary TOOL")
 
 
 def _dictionary(tool: str | None, find: str | None, method: str | None, *, json: bool) -> None:
@@ -91,17 +90,20 @@ def _dictionary(tool: str | None, find: str | None, method: str | None, *, json:
         raise UnknownLabelError("tool", str(tool), ("all", *TOOLS))
     wanted = None if tool == "all" else tool
     entries = vocabulary() if find is None else lookup(find, wanted)
-    chosen = [e for e in entries if wanted in {None, e.tool} and method in {None, e.method}]
+    chosen = [e for e in entries if e.tool in TOOLS and wanted in {None, e.tool} and method in {None, *e.method}]
     if json:
         emit_json([asdict(entry) for entry in chosen])
         return
-    head = ("tool", "its name", "ours", "method", "perspective", "approach", "remark")
-    cells = [
-        (e.tool, e.name, e.expression, e.method, e.perspective, e.approach,
-         "; ".join(part for part in (f"{e.level} only" if e.level else "", e.remark) if part))
-        for e in chosen
-    ]  # fmt: skip
-    emit(aligned(head, cells))
+    emit("\n".join(f"{name:<12}{title}" for name, title in TOOLS.items() if wanted in {None, name}))
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for e in chosen:
+        head = f"{e.tool}, {e.output}: {e.describe()}" if e.expression else f"{e.tool}, {e.output}: no equal"
+        names = groups.setdefault((head, e.remark), [])
+        names.append(f"{e.name} = {e.expression}" if e.expression else e.name)
+    for (head, remark), names in groups.items():
+        emit(f"\n{head}")
+        for text in ("; ".join(names), *([f"({remark})"] if remark else [])):
+            emit(textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False))
 
 
 def cite(
