@@ -581,7 +581,8 @@ def _resolve(expression: str, universe: _Universe) -> Selection:
     if absent:
         notes.append(
             f"{expression}: {len(absent)} of its members are not in the table on their own "
-            f"({listing(absent, limit=40)}); they are inside its rest of the world and are not counted"
+            f"({listing(absent, limit=40)}); they are inside its rest of the world or another aggregate and are not "
+            "counted"
         )
     gone = _not_left_out(universe, used, found, here)
     if gone:

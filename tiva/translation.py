@@ -73,8 +73,8 @@ def translate(
     --------
     >>> import tiva
     >>> wwz = tiva.decompose(tiva.example(), method="wwz")
-    >>> list(tiva.translate(wwz, "kww").data_vars)[:3]
-    ['DVA_FIN', 'DVA_INT', 'DVA_INTrex']
+    >>> list(tiva.translate(wwz, "kww").data_vars)[:4]
+    ['E', 'DVA_FIN', 'DVA_INT', 'DVA_INTrex']
 
     A table of another tool:
 
