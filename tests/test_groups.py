@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiva import groups
+from tiva.choosing import select_together
 from tiva.concordances import countries as known_countries
 from tiva.concordances import sectors
 from tiva.errors import ConcordanceError, GroupError, PartialGroupWarning, UnknownLabelError
@@ -215,9 +216,7 @@ def test_overlapping_groups_and_the_way_out():
 
 
 def chosen(*items):
-    return groups.select_together(
-        "exporter", items, lambda item: (groups.select_countries(item, WIOD40).members, (item,))
-    )
+    return select_together("exporter", items, lambda item: (groups.select_countries(item, WIOD40).members, (item,)))
 
 
 @pytest.mark.parametrize(
@@ -261,6 +260,13 @@ def test_no_way_out_is_named_that_is_none():
         groups.resolve_group("EU15-DEU|G7", WIOD40)
     with pytest.raises(GroupError, match=r"is in 'A' and in 'B'\n  do: leave it out of one of them$"):
         groups.resolve_groups({"A": "USA", "B": ["USA", "CHN"]}, WIOD40)
+
+
+def test_a_group_named_twice_in_a_union():
+    with pytest.raises(GroupError, match=r"'EU15' is given twice in a union"):
+        groups.resolve_group("EU15|EU15", WIOD40)
+    with pytest.raises(GroupError, match=r"do: leave out 'NAFTA': 'WLD' holds it"):
+        groups.resolve_group("WLD|NAFTA", WIOD40)
 
 
 def test_leaving_out_what_is_not_inside():

@@ -90,6 +90,13 @@ def test_selection_by_label(example: IcioTable) -> None:
         ({"level": "sector", "sector": ["ALL", "Food"]}, GroupError, "sector 'Food' appears both alone and in a group"),
         ({"groups": {"A": ["MEX"], "B": ["MEX"]}}, GroupError, "'MEX' is in 'A' and in 'B'"),
         ({"exporter": []}, UsageError, "empty selection of exporter"),
+        ({"exporter": {"N": "NAFTA"}}, UsageError, "chosen by labels, one by one.*sum_groups.*groups="),
+        ({"exporter": "MEX|"}, GroupError, "a name is missing in a country group expression.*'MEX|'"),
+        ({"exporter": "-MEX"}, GroupError, "a name is missing"),
+        ({"level": "sector", "sector": "Wood-paper"}, UnknownLabelError, "unknown sector 'Wood-paper'.*-other"),
+        ({"groups": ["NAFTA", "NAFTA"]}, GroupError, "group 'NAFTA' is given twice"),
+        ({"groups": 3}, UsageError, "groups are named by texts"),
+        ({"groups": {"A": [3]}}, UsageError, "groups are named by texts"),
         ({"method": "headline", "level": "bilateral"}, UnsupportedCombinationError, "method=headline.*level=country"),
     ],
 )

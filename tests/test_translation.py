@@ -319,6 +319,8 @@ def test_satellites_split_countries_and_groups_keep_their_units(example: IcioTab
             UnsupportedCombinationError,
             "'ksreyes' has no names.*ksreyes: bm exporter source.*these terms: ",
         ),
+        (({"DVA": ["x"]}, "oecd", "stata", "bm"), UsageError, "column 'DVA' holds no numbers"),
+        ((pd.DataFrame([[1, 2]], columns=["DVA", "DVA"]), "tiva", "stata", "bm"), UsageError, "two columns have one"),
         (([1.0], "stata"), UsageError, "as a dataset, a frame or a mapping.*list"),
     ],
 )  # fmt: skip

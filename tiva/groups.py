@@ -32,6 +32,7 @@ from tiva.errors import (
     UnknownLabelError,
     explain,
     listing,
+    suggest,
 )
 
 WORLD = "WLD"
@@ -332,75 +333,6 @@ def resolve_groups(
     return found
 
 
-def select_together(
-    kind: str, items: Sequence[str], resolve: Callable[[str], tuple[tuple[str, ...], tuple[str, ...]]]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Resolve labels and group expressions that are selected together, one after the other.
-
-    Who names a label twice has miscounted: that is refused rather than merged.
-
-    Parameters
-    ----------
-    kind
-        What is selected, for messages (``"exporter"``).
-    items
-        Labels and expressions.
-    resolve
-        Returns the labels of one of them, and what has to be said about it.
-
-    Returns
-    -------
-    tuple
-        Labels in the order asked for, each once, and notes.
-
-    Raises
-    ------
-    GroupError
-        A label is named twice: repeated, alone and in a group, or in two groups.
-
-    Examples
-    --------
-    >>> table = ("CAN", "MEX", "USA", "ESP")
-    >>> def members(item): return select_countries(item, table).members, ()
-    >>> select_together("exporter", ["ESP", "NAFTA"], members)[0]
-    ('ESP', 'CAN', 'MEX', 'USA')
-    """
-    owner: dict[str, str] = {}
-    notes: list[str] = []
-    for item in items:
-        members, said = resolve(item)
-        both = [label for label in members if label in owner]
-        if both:
-            earlier = owner[both[0]]
-            before = tuple(label for label, name in owner.items() if name == earlier)
-            raise GroupError(_named_twice(kind, (earlier, before), (item, members)))
-        owner.update(dict.fromkeys(members, item))
-        notes.extend(said)
-    return tuple(owner), tuple(notes)
-
-
-def _named_twice(kind: str, first: tuple[str, tuple[str, ...]], second: tuple[str, tuple[str, ...]]) -> str:
-    """Compose the message for two items of a selection that have labels in common, with the way out."""
-    (one, own), (other, others) = first, second
-    both = [label for label in others if label in own]
-    got = f"{one!r} and {other!r}"
-    if one == other:
-        return explain(f"{kind} {one!r} is given twice", do="write it once")
-    if (one,) == own or (other,) == others:
-        label, group = (one, other) if (one,) == own else (other, one)
-        return explain(
-            f"{kind} {label!r} appears both alone and in a group", got=got, do=f"leave it out: {group!r} holds it"
-        )
-    if set(both) in (set(own), set(others)):
-        inner, outer = (one, other) if set(both) == set(own) else (other, one)
-        way = f"leave out {inner!r}: {outer!r} holds it"
-    elif not {"|", "-"} & set(one) and "|" not in other:
-        way = f"leave the common members out of one: '{other}-{one}'"
-    else:
-        way = "leave the common members out of one of them"
-    return explain(f"groups of {kind} overlap", got=f"{listing(both)} in {one!r} and in {other!r}", do=way)
-
-
 def _as_expression(value: str | Sequence[str]) -> str:
     return value if isinstance(value, str) else "|".join(value)
 
@@ -532,7 +464,11 @@ def _evaluate(expression: str, universe: _Universe) -> tuple[tuple[str, ...], li
     used: list[str] = []
     for term in _tokens(expression, "|", names):
         first, *rest = _tokens(term, "-", names)
-        members = dict.fromkeys(_lookup(first, universe))
+        if not all((first, *rest)):
+            raise GroupError(
+                explain(f"a name is missing in the {universe.kind} group expression", got=repr(expression))
+            )
+        members = dict.fromkeys(_first(first, term, universe))
         for name in rest:
             out = _lookup(name, universe, taken_away=True)
             if not any(label in members for label in out):
@@ -543,21 +479,34 @@ def _evaluate(expression: str, universe: _Universe) -> tuple[tuple[str, ...], li
                 members.pop(label, None)
         both = [label for label in members if label in chosen]
         if both:
-            raise GroupError(_overlap(both, chosen[both[0]], term, first in universe.labels))
+            alone = first in universe.labels
+            raise GroupError(_overlap(both, chosen[both[0]], term, alone=alone, whole=len(both) == len(members)))
         chosen.update(dict.fromkeys(members, term))
         used += [first, *rest]
     return tuple(chosen), used
 
 
-def _overlap(both: list[str], earlier: str, term: str, alone: bool) -> str:
+def _first(name: str, term: str, universe: _Universe) -> tuple[str, ...]:
+    """Look the first name of a term up; a label with a hyphen that is misspelled is told as a whole."""
+    try:
+        return _lookup(name, universe)
+    except UnknownLabelError:
+        if name != term and any("-" in known for known in suggest(term, universe.names())):
+            raise UnknownLabelError(f"{universe.kind} or {universe.kind} group", term, universe.names()) from None
+        raise
+
+
+def _overlap(both: list[str], earlier: str, term: str, *, alone: bool, whole: bool) -> str:
+    if earlier == term and not alone:
+        return explain(f"{term!r} is given twice in a union", do="write it once")
     if alone or both == [earlier]:
         return explain(
             f"{both[0]!r} appears both alone and in a group",
             got=f"{earlier!r} and {term!r}",
             do="write it once",
         )
-    way = "leave the common members out of one"
-    if "-" not in earlier:
+    way = f"leave out {term!r}: {earlier!r} holds it" if whole else "leave the common members out of one"
+    if not whole and "-" not in earlier:
         way += f": '{earlier}|{term}-{earlier}'"
     return explain("the groups of a union overlap", got=f"{listing(both)} in {earlier!r} and in {term!r}", do=way)
 

@@ -216,15 +216,10 @@ def acting_as_one(model: Operators, groups: Groups = None) -> list[str]:
 def _selections(groups: Groups, table: IcioTable | Any) -> dict[str, GroupSelection] | None:
     if groups is None:
         return None
+    from tiva.choosing import named_groups
     from tiva.groups import resolve_groups
 
-    names = (groups,) if isinstance(groups, str) else groups
-    expressions = names if isinstance(names, Mapping) else {name: name for name in names}
-    if not expressions or not all(str(name).strip() for name in expressions):
-        raise GroupError(
-            explain("groups need names", got=repr(groups), do="name a known group, or give a mapping label -> members")
-        )
-    return dict(resolve_groups(expressions, table.countries, year=table.year))
+    return dict(resolve_groups(named_groups(groups), table.countries, year=table.year))
 
 
 def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
@@ -264,6 +259,14 @@ def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tu
     GroupError
         A label is named twice, or is part of a group that acts as one.
     """
+    if isinstance(value, Mapping):
+        raise UsageError(
+            explain(
+                f"{kind} is chosen by labels, one by one",
+                got=repr(value),
+                do="add up afterwards with result.tiva.sum_groups; groups= makes countries act as one",
+            )
+        )
     items = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(isinstance(item, str) for item in items):
         raise UsageError(explain(f"{kind} is chosen by labels", got=repr(value), expected="texts, such as 'MEX'"))
@@ -278,7 +281,7 @@ def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tu
             raise GroupError(_in_a_group(kind, item, model))
         return _group(kind, item, known, model.table.year)
 
-    from tiva.groups import select_together
+    from tiva.choosing import select_together
 
     return select_together(kind, items, resolve)
 

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiva._version import __version__
+from tiva.choosing import select_together
 from tiva.decompositions.origin import Members, OriginCube, rows_by
 from tiva.decompositions.origin_terms import traced_row
 from tiva.decompositions.self_perimeter import NOT_ADDITIVE
 from tiva.errors import GroupError, MissingExtraError, UnknownLabelError, UsageError, explain
-from tiva.groups import select_together
 from tiva.router import Groups, acting_as_one, as_model, select_labels
 
 if TYPE_CHECKING:
@@ -269,7 +269,10 @@ def origins(
         A selection that is empty, or too large for one array.
     """
     model = as_model(table, satellite=satellite, groups=groups, backend=backend)
-    kept = (by,) if isinstance(by, str) else tuple(by)
+    kept = _items(by)
+    twice = [name for name in dict.fromkeys(kept) if kept.count(name) > 1]
+    if twice:
+        raise UsageError(explain(f"dimension {twice[0]!r} is given twice", do="write it once"))
     known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
     _known("dimension", kept, known)
     choices = dict(
@@ -365,7 +368,7 @@ def _items(choice: Choice) -> tuple[str, ...]:
 def _known(kind: str, names: Sequence[str], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise UnknownLabelError(kind, name, known)
+            raise UnknownLabelError(kind, str(name), known)
 
 
 def _members(

@@ -149,6 +149,8 @@ def _table(result: Any) -> _Table:
             )
         )
     names = list(result.data_vars) if hasattr(result, "data_vars") else list(result.columns)
+    if len(set(names)) < len(names):
+        raise UsageError(explain("two columns have one name", got=listing(n for n in names if names.count(n) > 1)))
     columns = {str(name): result[name] for name in names}
     attributes = {str(key): value for key, value in result.attrs.items()}
     notes = attributes.get("notes", "[]")
@@ -217,6 +219,9 @@ def _read(table: _Table, tool: str, options: Options) -> _Table:
         weight, code = weights[0]
         if code in ours:
             continue
+        for part in entry.parts:
+            if table.columns[part].dtype.kind not in "fiub":
+                raise UsageError(explain(f"column {part!r} holds no numbers", got=str(table.columns[part].dtype)))
         theirs = sum((table.columns[part] for part in entry.parts[1:]), start=table.columns[entry.parts[0]])
         ours[code] = theirs if weight == 1.0 else theirs / weight
         read.update(entry.parts)

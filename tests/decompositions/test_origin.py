@@ -203,6 +203,10 @@ def test_refused_selections() -> None:
         tiva.origins(table, "dva", flow="final_demand")
     with pytest.raises(UnknownLabelError, match="unknown dimension"):
         tiva.origins(table, by=("origins",))
+    with pytest.raises(UnknownLabelError, match="unknown dimension '3'"):
+        tiva.origins(table, by=3)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match="dimension 'origin' is given twice"):
+        tiva.origins(table, by=("origin", "origin"))
     with pytest.raises(UnknownLabelError, match="unknown dimension 'size'"):
         tiva.origins(table, by=("size",))
     with pytest.raises(UnknownLabelError, match="unknown origin"):

@@ -318,8 +318,9 @@ def _report(
     seed: int,
     common: Common,
 ) -> SizeReport:
+    from tiva.choosing import select_together
     from tiva.cli.decompose import separated
-    from tiva.groups import select_countries, select_together
+    from tiva.groups import select_countries
     from tiva.results.size_report import DRAWS, size_report
 
     def resolve(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
