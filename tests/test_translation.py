@@ -268,6 +268,22 @@ def test_a_translation_prints_sums_and_is_written(example: IcioTable, tmp_path: 
     np.testing.assert_allclose(shares["EXGR_DVASH"], 100 * mine["EXGR_DVASH"])
 
 
+def test_sums_of_finer_terms_add_up_where_these_do(example: IcioTable) -> None:
+    detailed = tiva.translate(tiva.decompose(example, detail=True), "stata")
+    coarse = tiva.translate(tiva.decompose(example), "stata")
+    assert set(detailed.data_vars) == set(coarse.data_vars)
+    for name in coarse.data_vars:
+        assert detailed[name].attrs["additive"] == "true"
+        assert detailed[name].attrs["units"] == "million USD"
+        np.testing.assert_allclose(detailed[name], coarse[name], rtol=1e-9)
+    assert detailed.tiva.sum_groups("NAFTA")["FVA"].sizes["exporter"] == 15
+    own = tiva.decompose(example, perspective="self", perimeter="bilateral", level="bilateral")
+    named = tiva.translate(own, "stata")
+    assert {v.attrs["additive"] for v in named.data_vars.values()} == {"false"}
+    with pytest.raises(UnsupportedCombinationError, match="may not be summed"):
+        named.tiva.sum_groups("NAFTA")
+
+
 def test_frames_and_mappings() -> None:
     mine = tiva.decompose(random_table(2), level="sector")
     frame = mine.tiva.tidy()

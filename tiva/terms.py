@@ -247,6 +247,7 @@ def find_method(
     given = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
     for name, value in given.items():
         if value is not None:
+            _refuse_other_option(name, value, rows)
             _known(name, value, [getattr(row, name) for row in every if getattr(row, name)])
     fitting = [
         row
@@ -264,6 +265,18 @@ def find_method(
             "these options do not go together", got=got + (" detail" if detail else ""), supported=supported
         )
     return fitting[0]
+
+
+def _refuse_other_option(name: str, value: str, rows: Sequence[Method]) -> None:
+    """Refuse what is a value of another option, such as the perspective ``sectexp`` of Stata's icio."""
+    if any(getattr(row, name) == value for row in methods()):
+        return
+    for other in ("perspective", "approach", "perimeter"):
+        fitting = [row.describe() for row in rows if getattr(row, other) == value]
+        if fitting:
+            raise UnsupportedCombinationError(
+                f"{value!r} is a value of {other}, not of {name}", got=f"{name}={value}", supported=fitting
+            )
 
 
 def _known(kind: str, value: str, known: Sequence[str]) -> None:

@@ -257,11 +257,13 @@ def _written(table: _Table, tool: str, options: Options) -> _Table:
     have = {**table.columns, **{code: entry.formula.value(table.columns) for code, entry in sums.items()}}
     used: dict[str, Entry] = {}
     for entry in sums.values() if tool == OURS else vocabulary():
-        known = entry.tool == tool and entry.expression and entry.fits(options) and entry.at(options["level"])
-        if known and entry.name not in used and set(entry.formula.codes) <= set(have):
+        holds = entry.tool == tool and entry.expression and entry.fits(options) and entry.at(options["level"])
+        if holds and entry.name not in used and set(entry.formula.codes) <= set(have):
             used[entry.name] = entry
     columns = {name: entry.formula.value(have) for name, entry in used.items()}
-    about = {name: _about(e.formula, e.expression, e.remark, table.about, options) for name, e in used.items()}
+    finer = {code: _about(e.formula, e.expression, "", table.about, options) for code, e in sums.items()}
+    known = {**table.about, **finer}
+    about = {name: _about(e.formula, e.expression, e.remark, known, options) for name, e in used.items()}
     taken = table.taken | set(table.columns)
     if tool == OURS:
         columns, about = {**table.columns, **columns}, {**table.about, **about}
