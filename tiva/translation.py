@@ -207,30 +207,12 @@ def _row(given: Mapping[str, str | None]) -> Method:
 
 def _read(table: _Table, tool: str, options: Options) -> _Table:
     """Return the columns of another tool under our names, with the names that were not read in the notes."""
-    ours: dict[str, Any] = {}
-    read: set[str] = set()
-    notes = list(table.notes)
-    for entry in vocabulary():
-        if entry.tool != tool or not entry.expression or not entry.fits(options) or not entry.at(options["level"]):
-            continue
-        weights = [part for part in entry.formula.above if part[1] != _REST]
-        if entry.formula.below or len(weights) != 1 or not set(entry.parts) <= set(table.columns):
-            continue
-        weight, code = weights[0]
-        if code in ours:
-            continue
-        for part in entry.parts:
-            if table.columns[part].dtype.kind not in "fiub":
-                raise UsageError(explain(f"column {part!r} holds no numbers", got=str(table.columns[part].dtype)))
-        theirs = sum((table.columns[part] for part in entry.parts[1:]), start=table.columns[entry.parts[0]])
-        ours[code] = theirs if weight == 1.0 else theirs / weight
-        read.update(entry.parts)
-        if len(weights) < len(entry.formula.above):
-            notes.append(f"{entry.name} of {tool}: {entry.remark}")
+    readings = _readings(table.columns, tool, options)
+    read = {part for entry in readings.values() for part in entry.parts}
     words = {part for entry in vocabulary() if entry.tool == tool for part in entry.parts}
     left = [name for name in table.columns if name in words and name not in read]
     reasons = _reasons(left, tool, options, lambda entry: f"more than one of our terms: {entry.expression}")
-    if not ours:
+    if not readings:
         raise UsageError(
             explain(
                 f"nothing here can be read as terms of {tool!r} with these options",
@@ -239,11 +221,35 @@ def _read(table: _Table, tool: str, options: Options) -> _Table:
                 do="say method, perspective, approach, perimeter and level of the table in our words",
             )
         )
-    notes += [f"not read: {text}" for text in reasons]
+    ours = {code: _value(entry, table.columns) for code, entry in readings.items()}
+    rest = [f"{e.name} of {tool}: {e.remark}" for e in readings.values() if len(e.formula.above) > 1]
     about = {code: _about(Formula(((1.0, code),)), "", "", table.about, options) for code in ours}
     attributes = {key: value for key, value in table.attributes.items() if key != "vocabulary"}
     known = {name: value for name, value in options.items() if value}
+    notes = [*table.notes, *rest, *(f"not read: {text}" for text in reasons)]
     return _Table(table.like, ours, about, {**attributes, **known}, notes, read | set(left))
+
+
+def _readings(columns: Mapping[str, Any], tool: str, options: Options) -> dict[str, Entry]:
+    """Return our terms that single names of a tool, or sums of them, are, with the rows that say so."""
+    found: dict[str, Entry] = {}
+    for entry in vocabulary():
+        if entry.tool != tool or not entry.expression or not entry.fits(options) or not entry.at(options["level"]):
+            continue
+        codes = [code for _, code in entry.formula.above if code != _REST]
+        if not entry.formula.below and len(codes) == 1 and set(entry.parts) <= set(columns):
+            found.setdefault(codes[0], entry)
+    return found
+
+
+def _value(entry: Entry, columns: Mapping[str, Any]) -> Any:
+    """Return our term from the names of a tool that are it."""
+    for part in entry.parts:
+        if columns[part].dtype.kind not in "fiub":
+            raise UsageError(explain(f"column {part!r} holds no numbers", got=str(columns[part].dtype)))
+    theirs = sum((columns[part] for part in entry.parts[1:]), start=columns[entry.parts[0]])
+    weight = next(weight for weight, code in entry.formula.above if code != _REST)
+    return theirs if weight == 1.0 else theirs / weight
 
 
 def _readable(tool: str, options: Options) -> list[str]:
