@@ -95,8 +95,8 @@ third one:
 >>> nine = tiva.translate(theirs, "kww", source="decompr", method="wwz", level="country")
 >>> nine.to_dict("list")
 {'country': ['ARG'], 'DVA_FIN': [19.3], 'FDC': [3.8]}
->>> nine.attrs["notes"][1]
-'not under the names of kww: DVA_INT (needs dva_int, dva_intrexi1)'
+>>> nine.attrs["notes"][0][:66]
+'not under the names of kww: E, DVA_INT, DVA_INTrex, RDV_FIN, RDV_I'
 
 ```
 

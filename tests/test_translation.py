@@ -266,6 +266,12 @@ def test_a_translation_prints_sums_and_is_written(example: IcioTable, tmp_path: 
     shares = tiva.translate(tiva.decompose(example, "oecd_shares"), "oecd")
     mine = tiva.decompose(example, "oecd_shares")
     np.testing.assert_allclose(shares["EXGR_DVASH"], 100 * mine["EXGR_DVASH"])
+    assert shares["EXGR_DVASH"].attrs["long_name"] == mine["EXGR_DVASH"].attrs["long_name"]
+    assert "fractions of one" in notes_of(mine)
+    assert "fractions of one" not in notes_of(shares)
+    assert "IMGRPSH, FFD_DVAPSH, DFD_FVAPSH, DEXFVAPSH, FEXDVAPSH, " in notes_of(shares)
+    assert notes_of(shares).count("(needs terms that are not here: ") == 1
+    assert str(shares.tiva.breakdown()).count("percent; EXGR_DVASH: Domestic value added share") == 1
 
 
 def test_sums_of_finer_terms_add_up_where_these_do(example: IcioTable) -> None:

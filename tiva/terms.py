@@ -17,6 +17,9 @@ from tiva.errors import UnknownLabelError, UnsupportedCombinationError
 
 Level = Literal["country", "sector", "bilateral", "sector-bilateral"]
 
+FRACTIONS = "fractions of one; the OECD publishes percent"
+"""Note of results that are shares of the OECD."""
+
 LEVELS: tuple[Level, ...] = ("country", "sector", "bilateral", "sector-bilateral")
 
 

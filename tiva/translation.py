@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import UnsupportedCombinationError, UsageError, explain, listing
-from tiva.terms import LEVELS, Method, decomposition_terms, find_method, methods, term
+from tiva.terms import FRACTIONS, LEVELS, Method, decomposition_terms, find_method, methods, term
 from tiva.vocabulary import OURS, Entry, Formula, known_tool, vocabulary
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ Options = Mapping[str, str]
 
 _REST = "discrepancy"
 """Our term that no other tool shows: a name that holds it is read as the other term in it."""
+
+_LACKING = "needs terms that are not here"
 
 _MANY = 60
 """Names listed in a note."""
@@ -276,7 +278,9 @@ def _written(table: _Table, tool: str, options: Options) -> _Table:
         return _Table(table.like, columns, about, table.attributes, list(table.notes), taken)
     if not used:
         raise _nothing(tool, options, have)
-    notes = [*table.notes, *_unnamed(table.columns, used, sums, tool, options, have)]
+    percent = any(own.get("units") == "percent" for own in about.values())
+    kept = [note for note in table.notes if not (percent and note == FRACTIONS)]
+    notes = [*kept, *_unnamed(table.columns, used, sums, tool, options, have)]
     gross = "" if "content" in table.columns else _gross_flow(used, options)
     said = {name: value for name, value in options.items() if value}
     attributes = {**table.attributes, **said, "vocabulary": tool, "gross_flow": gross}
@@ -309,16 +313,21 @@ def _unnamed(
         if e.tool == tool and e.output in outputs and (len(e.parts) == 1 or e.fits(options))
     )
 
+    lacked: list[str] = []
+
     def lacking(entry: Entry) -> str:
         codes = [code for code in entry.formula.codes if code not in have]
-        finer = all(code in _finer() for code in codes)
-        return "needs the finer terms, detail=True" if finer else f"needs {listing(codes)}"
+        if all(code in _finer() for code in codes):
+            return "needs the finer terms, detail=True"
+        lacked.extend(codes)
+        return _LACKING
 
     reasons = _reasons([name for name in of_them if name not in used], tool, options, lacking)
+    told = f"{_LACKING}: {listing(dict.fromkeys(lacked), limit=_MANY)}"
     said = {code for entry in used.values() for code in entry.formula.codes}
     said |= {fine for code in said if code in sums for fine in sums[code].formula.codes}
     silent = [name for name in columns if name not in {*said, _REST}]
-    found = [f"not under the names of {tool}: {text}" for text in reasons]
+    found = [f"not under the names of {tool}: {text.replace(_LACKING, told)}" for text in reasons]
     return [*found, *([f"terms without a name in {tool}: {listing(silent, limit=_MANY)}"] if silent else [])]
 
 
@@ -367,7 +376,7 @@ def _about(
 ) -> dict[str, Any]:
     """Return the attributes of a variable that is a formula of our terms."""
     (weight, code), *more = formula.above
-    alone = weight == 1.0 and not more and not formula.below
+    alone = not more and not formula.below
     parts = [about[c] for c in formula.codes if c in about]
     units = next((str(a["units"]) for a in (*parts, *about.values()) if a.get("units")), "")
     if formula.below or weight not in {1.0, -1.0}:

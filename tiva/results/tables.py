@@ -433,7 +433,7 @@ def _footer(
 ) -> tuple[str, ...]:
     names = (f"{name}: {dataset[name].attrs.get('long_name', name)}" for name in amounts)
     unit = _unit(dataset, next(iter(amounts)))
-    head = "fractions" if unit == "1" else f"amounts in {unit}"
+    head = {"1": "fractions", "percent": "percent"}.get(unit, f"amounts in {unit}")
     head += f", shares in % of {gross}" if gross is not None else ""
     lines = [f"{head}; {', '.join(names)}"]
     if cut:
