@@ -13,7 +13,7 @@ from tests import brute_force
 from tests.decompositions.test_borin_mancini import model as wiod
 from tests.tables import Oddities, random_table
 from tests.tools import Tools
-from tiva.errors import UnknownLabelError
+from tiva.errors import UnknownLabelError, UsageError
 from tiva.model.leontief import LeontiefModel
 from tiva.terms import LEVELS, Method, methods
 from tiva.vocabulary import OURS, TOOLS, Entry, Formula, lookup, vocabulary
@@ -142,6 +142,28 @@ def test_coarse_terms_are_sums_of_the_finer_ones() -> None:
             np.testing.assert_allclose(fine[name], coarse[name], rtol=ROUNDING, atol=ROUNDING)
             done.add((name, row.approach))
     assert done == {(e.name, approach) for e in vocabulary() if e.tool == OURS for approach in e.approach}
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_there_and_back(tool: str) -> None:
+    """What is one name there is read back as what it was; nothing else comes back."""
+    done = 0
+    for case in CASES:
+        if not holding(tool, case):
+            continue
+        named = tiva.translate(result(*case), tool)
+        try:
+            back = tiva.translate(named, OURS)
+        except UsageError:
+            used = [e for own in holding(tool, case).values() for e in own if e.name in named]
+            assert not [e for e in used if len(e.formula.codes) == 1 and not e.formula.below]
+            continue
+        whole = {**tiva.translate(result(*case), OURS).data_vars}
+        for name in back.data_vars:
+            scale = max(float(abs(whole[name]).max()), 1.0)
+            assert float(abs(back[name] - whole[name]).max()) <= ROUNDING * scale, (tool, case, name)
+            done += 1
+    assert done
 
 
 def test_names_without_an_equal_have_none() -> None:

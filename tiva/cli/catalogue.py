@@ -80,7 +80,8 @@ def terms(
         emit(f"    {row.title}")
         parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
         emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
-    emit("\nnames of other tools: tiva terms --tool all; results under them: tiva decompose --vocabulary TOOL")
+    emit("\nnames of other tools (results under them: tiva decompose --vocabulary TOOL):")
+    _dictionary(None, None, method, json=False)
 
 
 def _dictionary(tool: str | None, find: str | None, method: str | None, *, json: bool) -> None:

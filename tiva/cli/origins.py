@@ -9,6 +9,7 @@ from cyclopts import App, Parameter
 
 from tiva.cli.common import LABELS, SWITCH, Common, Margins, Reading, progress, read_table
 from tiva.cli.decompose import (
+    Afterwards,
     Countries,
     all_origins,
     by_size,
@@ -17,6 +18,7 @@ from tiva.cli.decompose import (
     satellite_of,
     separated,
     write_origins,
+    write_result,
 )
 
 
@@ -42,6 +44,7 @@ def origins(
     absorber: Annotated[list[str] | None, LABELS] = None,
     absorber_sector: Annotated[list[str] | None, LABELS] = None,
     size: Path | None = None,
+    sum: Annotated[list[str] | None, LABELS] = None,  # noqa: A002 - the word users type
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
     json: Annotated[bool, SWITCH] = False,
@@ -89,6 +92,8 @@ def origins(
         Sector of the final good.
     size
         Margins by firm size (csv), or the word example for the embedded ones: splits the table.
+    sum
+        Rows to add up afterwards, with their dimension: origin:NAFTA, absorber:ANDES=PER|COL; of exporters without.
     out
         File to write: .nc .parquet .csv .xlsx .dta .json; .parquet is written in blocks and may be of any size.
     format
@@ -132,4 +137,7 @@ def origins(
             source, term, by=kept, flow=flow, approach=approach, perimeter=perimeter, satellite=primary,
             groups=groups or None, **all_origins(labels),
         )  # fmt: skip
-    write_origins(result, out, chosen, rows, common)
+    if sum is None:
+        write_origins(result, out, chosen, rows, common)
+    else:
+        write_result(Afterwards(sum=sum).apply(result.to_dataset()), out, chosen, rows, common)
