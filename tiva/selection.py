@@ -226,8 +226,8 @@ def origins(
         ``"vaxim"`` (sink). From the importer's ``"content"``, ``"va"`` and ``"dcimp"`` only: its border tells what
         comes in for the first time, not whose value added is domestic.
     by
-        Dimensions to keep, of :data:`DIMS`; the others are added up over their selection. Breakdown by exporting
-        sector is ``sector``, by sector of origin ``origin_sector``.
+        Dimensions to keep, of :data:`DIMS`, in any order; the others are added up over their selection. Breakdown by
+        exporting sector is ``sector``, by sector of origin ``origin_sector``.
     flow
         ``"exports"``; or ``"final_demand"``: value added in final goods, where ``exporter`` and ``sector`` are the
         country and sector that complete the good (its use at home included) and there is no importer.
@@ -270,9 +270,6 @@ def origins(
     """
     model = as_model(table, satellite=satellite, groups=groups, backend=backend)
     kept = _items(by)
-    twice = [name for name in dict.fromkeys(kept) if kept.count(name) > 1]
-    if twice:
-        raise UsageError(explain(f"dimension {twice[0]!r} is given twice", do="write it once"))
     known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
     _known("dimension", kept, known)
     choices = dict(

@@ -205,8 +205,6 @@ def test_refused_selections() -> None:
         tiva.origins(table, by=("origins",))
     with pytest.raises(UnknownLabelError, match="unknown dimension '3'"):
         tiva.origins(table, by=3)  # type: ignore[arg-type]
-    with pytest.raises(UsageError, match="dimension 'origin' is given twice"):
-        tiva.origins(table, by=("origin", "origin"))
     with pytest.raises(UnknownLabelError, match="unknown dimension 'size'"):
         tiva.origins(table, by=("size",))
     with pytest.raises(UnknownLabelError, match="unknown origin"):
@@ -228,6 +226,12 @@ def test_refused_selections() -> None:
     with pytest.raises(UsageError, match="too large"):
         tiva.origins(table, by=FULL).to_xarray(max_bytes=1000)
     assert set(FULL) < set(DIMS)
+
+
+def test_dimensions_are_a_set() -> None:
+    table = random_table(15)
+    once = tiva.origins(table, by=("origin", "exporter")).to_xarray()
+    assert once.identical(tiva.origins(table, by=("exporter", "origin", "exporter")).to_xarray())
 
 
 def test_groups_of_a_kept_dimension_may_overlap_and_are_then_not_additive() -> None:
