@@ -89,20 +89,20 @@ def build() -> App:
     )
     for module in MODULES:
         importlib.import_module(module).register(app)
-    _finish(app)
+    _finish(app, OUTPUTS)
     return app
 
 
-def _finish(app: App) -> None:
-    """Unwrap what every command says of itself, and say below it where data go."""
+def _finish(app: App, epilogue: str) -> None:
+    """Unwrap what every command says of itself, and say below it where data go, or what its group of commands says."""
     for name in app:
         command = app[name]
         if name.startswith("-"):
             continue
         if command.help_epilogue is None:
-            command.help_epilogue = OUTPUTS
+            command.help_epilogue = epilogue
         if command.default_command is None:
-            _finish(command)
+            _finish(command, str(command.help_epilogue))
         else:
             about = inspect.cleandoc(command.help).split("\n\nParameters\n")[0]
             command.help = "\n\n".join(" ".join(part.split("\n")) for part in about.split("\n\n"))
