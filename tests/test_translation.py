@@ -17,7 +17,7 @@ from tests.decompositions.test_borin_mancini import AGAINST_PEERS
 from tests.decompositions.test_borin_mancini import model as wiod
 from tests.paths import shared
 from tests.reference.test_small_tables import PRINTED, kept, leather
-from tests.tables import odd_tables, random_table
+from tests.tables import Oddities, odd_tables, random_table
 from tiva.errors import TivaError, UnknownLabelError, UnsupportedCombinationError, UsageError
 from tiva.table.icio_table import IcioTable
 from tiva.vocabulary import TOOLS
@@ -305,6 +305,16 @@ def test_frames_and_mappings() -> None:
                              method="wwz")  # fmt: skip
     assert several.to_dict("list") == {"who": ["a", "b"], "EXGR": [1.0, 2.0], "FVA_FIN1": [0.1, 0.2],
                                        "MVA_FIN": [0.1, 0.2]}  # fmt: skip
+
+
+def test_what_is_in_no_term_is_told_where_it_is_not_rounding() -> None:
+    whole = tiva.decompose(random_table(2))
+    assert "discrepancy" in whole
+    assert "without a name" not in notes_of(tiva.translate(whole, "stata"))
+    netted = tiva.decompose(random_table(2, oddities=Oddities(netted=(4,))), level="bilateral")
+    assert "terms without a name in stata: discrepancy" in notes_of(tiva.translate(netted, "stata"))
+    frame = netted.drop_attrs().to_dataframe().reset_index()
+    assert "terms without a name in stata: discrepancy" in notes_of(tiva.translate(frame, "stata", method="bm"))
 
 
 def test_names_of_a_table_that_are_not_read_are_named() -> None:

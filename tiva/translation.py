@@ -22,6 +22,9 @@ Options = Mapping[str, str]
 _REST = "discrepancy"
 """Our term that no other tool shows: a name that holds it is read as the other term in it."""
 
+_ROUNDING = 1e-12
+"""Part of the largest value of the others up to which that term is rounding."""
+
 _LACKING = "needs terms that are not here"
 
 _MANY = 60
@@ -326,9 +329,15 @@ def _unnamed(
     told = f"{_LACKING}: {listing(dict.fromkeys(lacked), limit=_MANY)}"
     said = {code for entry in used.values() for code in entry.formula.codes}
     said |= {fine for code in said if code in sums for fine in sums[code].formula.codes}
-    silent = [name for name in columns if name not in {*said, _REST}]
+    silent = [name for name in columns if name not in said and (name != _REST or _is_stated(columns))]
     found = [f"not under the names of {tool}: {text.replace(_LACKING, told)}" for text in reasons]
     return [*found, *([f"terms without a name in {tool}: {listing(silent, limit=_MANY)}"] if silent else [])]
+
+
+def _is_stated(columns: Mapping[str, Any]) -> bool:
+    """Whether something is in no term, beyond rounding."""
+    largest = max(float(abs(values).max()) for values in columns.values() if values.dtype.kind in "fiub")
+    return float(abs(columns[_REST]).max()) > _ROUNDING * largest
 
 
 @cache
