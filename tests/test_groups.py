@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiva import groups
+from tiva.choosing import select_together
 from tiva.concordances import countries as known_countries
 from tiva.concordances import sectors
 from tiva.errors import ConcordanceError, GroupError, PartialGroupWarning, UnknownLabelError
@@ -212,6 +213,60 @@ def test_overlapping_groups_and_the_way_out():
     assert "EU15|G7-EU15" in str(caught.value)
     both = groups.resolve_group("EU15|G7-EU15", WIOD40)
     assert set(both) == {*groups.country_groups()["EU15"].members, *groups.country_groups()["G7"].members}
+
+
+def chosen(*items):
+    return select_together("exporter", items, lambda item: (groups.select_countries(item, WIOD40).members, (item,)))
+
+
+@pytest.mark.parametrize(
+    ("items", "text"),
+    [
+        (("MEX", "MEX"), r"exporter 'MEX' is given twice\n  do: write it once"),
+        (("NAFTA", "NAFTA"), "exporter 'NAFTA' is given twice"),
+        (("NAFTA", "MEX"), r"'MEX' appears both alone and in a group\n  got: 'NAFTA' and 'MEX'\n  do: leave it out"),
+        (("MEX", "NAFTA"), r"'MEX' appears both alone and in a group\n  got: 'MEX' and 'NAFTA'"),
+        (("EU15", "EU27"), r"groups of exporter overlap\n  got: AUT.* \(14 in all\) in 'EU15' and in 'EU27'"),
+        (("EU15", "EU27-GRC"), r"do: leave the common members out of one: 'EU27-GRC-EU15'"),
+        (("NAFTA", "WLD-CHN"), r"do: leave out 'NAFTA': 'WLD-CHN' holds it"),
+        (("WLD", "NAFTA|CHN"), r"do: leave out 'NAFTA\|CHN': 'WLD' holds it"),
+        (("EU15|USA", "G7"), r"do: leave the common members out of one of them"),
+        (("CHN", "EU15-DEU", "G7"), r"got: FRA, GBR, ITA in 'EU15-DEU' and in 'G7'\n  do: .* of one of them"),
+    ],
+)
+def test_labels_named_twice_in_a_list_are_refused(items, text):
+    with pytest.raises(GroupError, match=text):
+        chosen(*items)
+
+
+def test_the_way_out_of_an_overlap_is_one():
+    for items in (("EU15", "G7"), ("EU15", "EU27-GRC")):
+        with pytest.raises(GroupError) as caught:
+            chosen(*items)
+        way = re.search(r"of one: '(.*)'", str(caught.value)).group(1)
+        labels, notes = chosen(items[0], way)
+        assert len(labels) == len(set(labels))
+        both = [set(groups.select_countries(item, WIOD40).members) for item in items]
+        assert set(labels) == both[0] | both[1]
+        assert notes == (items[0], way)
+
+
+def test_labels_keep_the_order_asked_for():
+    assert chosen("USA", "ESP|PRT", "MEX")[0] == ("USA", "ESP", "PRT", "MEX")
+
+
+def test_no_way_out_is_named_that_is_none():
+    with pytest.raises(GroupError, match=r"overlap\n  got: .*\n  do: leave the common members out of one$"):
+        groups.resolve_group("EU15-DEU|G7", WIOD40)
+    with pytest.raises(GroupError, match=r"is in 'A' and in 'B'\n  do: leave it out of one of them$"):
+        groups.resolve_groups({"A": "USA", "B": ["USA", "CHN"]}, WIOD40)
+
+
+def test_a_group_named_twice_in_a_union():
+    with pytest.raises(GroupError, match=r"'EU15' is given twice in a union"):
+        groups.resolve_group("EU15|EU15", WIOD40)
+    with pytest.raises(GroupError, match=r"do: leave out 'NAFTA': 'WLD' holds it"):
+        groups.resolve_group("WLD|NAFTA", WIOD40)
 
 
 def test_leaving_out_what_is_not_inside():

@@ -35,6 +35,7 @@ PUBLIC = {
     "size_report",
     "split_by_size",
     "to_pymrio",
+    "translate",
     "write",
 }
 """A change here is a change for users: it belongs in the changelog."""

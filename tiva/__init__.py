@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tiva.router import decompose
     from tiva.selection import origins
     from tiva.table.icio_table import IcioTable, OtherInput
+    from tiva.translation import translate
 
 _EXPORTS: dict[str, str] = {
     "BandShares": "tiva.bands.shares",
@@ -58,6 +59,7 @@ _EXPORTS: dict[str, str] = {
     "size_report": "tiva.results.size_report",
     "split_by_size": "tiva.bands.split",
     "to_pymrio": "tiva.readers.pymrio_bridge",
+    "translate": "tiva.translation",
     "write": "tiva.readers.writers",
 }
 
@@ -89,6 +91,7 @@ __all__ = [
     "size_report",
     "split_by_size",
     "to_pymrio",
+    "translate",
     "write",
 ]
 

@@ -54,7 +54,9 @@ def listing(labels: Iterable[object], limit: int = MAX_LISTED) -> str:
 
 def suggest(label: str, known: Iterable[str], limit: int = 3) -> tuple[str, ...]:
     """Return the known labels that are spelled most like ``label``, best first."""
-    by_folded = {str(name).casefold(): str(name) for name in known}
+    by_folded: dict[str, str] = {}
+    for name in known:
+        by_folded.setdefault(str(name).casefold(), str(name))
     close = difflib.get_close_matches(str(label).casefold(), by_folded, n=limit, cutoff=0.6)
     return tuple(by_folded[name] for name in close)
 

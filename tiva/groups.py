@@ -32,6 +32,7 @@ from tiva.errors import (
     UnknownLabelError,
     explain,
     listing,
+    suggest,
 )
 
 WORLD = "WLD"
@@ -319,12 +320,11 @@ def resolve_groups(
     for name, selection in found.items():
         for label in selection.members:
             if label in owner:
+                way = "leave it out of one of them"
+                if "|" not in selection.expression and len(selection.members) > 1:
+                    way += f": '{selection.expression}-{label}'"
                 raise GroupError(
-                    explain(
-                        "country groups overlap",
-                        got=f"{label!r} is in {owner[label]!r} and in {name!r}",
-                        do=f"leave it out of one of them: '{selection.expression}-{label}'",
-                    )
+                    explain("country groups overlap", got=f"{label!r} is in {owner[label]!r} and in {name!r}", do=way)
                 )
             owner[label] = name
     for name, selection in found.items():
@@ -464,7 +464,11 @@ def _evaluate(expression: str, universe: _Universe) -> tuple[tuple[str, ...], li
     used: list[str] = []
     for term in _tokens(expression, "|", names):
         first, *rest = _tokens(term, "-", names)
-        members = dict.fromkeys(_lookup(first, universe))
+        if not all((first, *rest)):
+            raise GroupError(
+                explain(f"a name is missing in the {universe.kind} group expression", got=repr(expression))
+            )
+        members = dict.fromkeys(_first(first, term, universe))
         for name in rest:
             out = _lookup(name, universe, taken_away=True)
             if not any(label in members for label in out):
@@ -475,24 +479,36 @@ def _evaluate(expression: str, universe: _Universe) -> tuple[tuple[str, ...], li
                 members.pop(label, None)
         both = [label for label in members if label in chosen]
         if both:
-            raise GroupError(_overlap(both, chosen[both[0]], term, first in universe.labels))
+            alone = first in universe.labels
+            raise GroupError(_overlap(both, chosen[both[0]], term, alone=alone, whole=len(both) == len(members)))
         chosen.update(dict.fromkeys(members, term))
         used += [first, *rest]
     return tuple(chosen), used
 
 
-def _overlap(both: list[str], earlier: str, term: str, alone: bool) -> str:
+def _first(name: str, term: str, universe: _Universe) -> tuple[str, ...]:
+    """Look the first name of a term up; a label with a hyphen that is misspelled is told as a whole."""
+    try:
+        return _lookup(name, universe)
+    except UnknownLabelError:
+        if name != term and any("-" in known for known in suggest(term, universe.names())):
+            raise UnknownLabelError(f"{universe.kind} or {universe.kind} group", term, universe.names()) from None
+        raise
+
+
+def _overlap(both: list[str], earlier: str, term: str, *, alone: bool, whole: bool) -> str:
+    if earlier == term and not alone:
+        return explain(f"{term!r} is given twice in a union", do="write it once")
     if alone or both == [earlier]:
         return explain(
             f"{both[0]!r} appears both alone and in a group",
             got=f"{earlier!r} and {term!r}",
             do="write it once",
         )
-    return explain(
-        "the groups of a union overlap",
-        got=f"{listing(both)} in {earlier!r} and in {term!r}",
-        do=f"leave the common members out of one: '{earlier}|{term}-{earlier}'",
-    )
+    way = f"leave out {term!r}: {earlier!r} holds it" if whole else "leave the common members out of one"
+    if not whole and "-" not in earlier:
+        way += f": '{earlier}|{term}-{earlier}'"
+    return explain("the groups of a union overlap", got=f"{listing(both)} in {earlier!r} and in {term!r}", do=way)
 
 
 def _resolve(expression: str, universe: _Universe) -> Selection:
@@ -514,7 +530,8 @@ def _resolve(expression: str, universe: _Universe) -> Selection:
     if absent:
         notes.append(
             f"{expression}: {len(absent)} of its members are not in the table on their own "
-            f"({listing(absent, limit=40)}); they are inside its rest of the world and are not counted"
+            f"({listing(absent, limit=40)}); they are inside its rest of the world or another aggregate and are not "
+            "counted"
         )
     gone = _not_left_out(universe, used, found, here)
     if gone:

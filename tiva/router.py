@@ -220,15 +220,10 @@ def acting_as_one(model: Operators, groups: Groups = None) -> list[str]:
 def _selections(groups: Groups, table: IcioTable | Any) -> dict[str, GroupSelection] | None:
     if groups is None:
         return None
+    from tiva.choosing import named_groups
     from tiva.groups import resolve_groups
 
-    names = (groups,) if isinstance(groups, str) else groups
-    expressions = names if isinstance(names, Mapping) else {name: name for name in names}
-    if not expressions or not all(str(name).strip() for name in expressions):
-        raise GroupError(
-            explain("groups need names", got=repr(groups), do="name a known group, or give a mapping label -> members")
-        )
-    return dict(resolve_groups(expressions, table.countries, year=table.year))
+    return dict(resolve_groups(named_groups(groups), table.countries, year=table.year))
 
 
 def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ...]] | None:
@@ -248,25 +243,51 @@ def _resolved(groups: Groups, table: IcioTable | Any) -> dict[str, tuple[str, ..
 
 
 def select_labels(kind: str, value: str | Sequence[str], model: Operators) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the labels that a selection means, and what has to be said about it."""
+    """Return the labels that a selection means, and what has to be said about it.
+
+    Parameters
+    ----------
+    kind
+        What is selected, as messages call it; ``"sector"`` for sectors of the table, else countries.
+    value
+        Labels or group expressions.
+    model
+        The operators; groups that act as one are labels of theirs.
+
+    Raises
+    ------
+    UsageError
+        Nothing is selected, or not by texts.
+    UnknownLabelError
+        A label or group that does not exist.
+    GroupError
+        A label is named twice, or is part of a group that acts as one.
+    """
+    if isinstance(value, Mapping):
+        raise UsageError(
+            explain(
+                f"{kind} is chosen by labels, one by one",
+                got=repr(value),
+                do="add up afterwards with result.tiva.sum_groups; groups= makes countries act as one",
+            )
+        )
     items = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (value,)
     if not all(isinstance(item, str) for item in items):
         raise UsageError(explain(f"{kind} is chosen by labels", got=repr(value), expected="texts, such as 'MEX'"))
     if not items:
         raise UsageError(explain(f"empty selection of {kind}", do=f"leave {kind} out to have all"))
     known = model.sectors if kind == "sector" else model.countries
-    labels: list[str] = []
-    notes: list[str] = []
-    for item in items:
+
+    def resolve(item: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if item in known:
-            labels.append(item)
-            continue
+            return (item,), ()
         if kind != "sector" and item in model.table.countries:
             raise GroupError(_in_a_group(kind, item, model))
-        found, said = _group(kind, item, known, model.table.year)
-        labels.extend(found)
-        notes.extend(said)
-    return tuple(dict.fromkeys(labels)), tuple(notes)
+        return _group(kind, item, known, model.table.year)
+
+    from tiva.choosing import select_together
+
+    return select_together(kind, items, resolve)
 
 
 def _in_a_group(kind: str, country: str, model: Operators) -> str:

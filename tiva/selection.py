@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tiva._version import __version__
+from tiva.choosing import select_together
 from tiva.decompositions.origin import Members, OriginCube, rows_by
 from tiva.decompositions.origin_terms import traced_row
 from tiva.decompositions.self_perimeter import NOT_ADDITIVE
@@ -55,6 +56,8 @@ class Origins:
         The blocks behind it.
     dims, shape, nbytes
         Of the result.
+    additive
+        Whether values may be added up: not where perimeters, or the groups that were asked for, overlap.
 
     Examples
     --------
@@ -66,9 +69,10 @@ class Origins:
     True
     """
 
-    def __init__(self, cube: OriginCube, notes: Sequence[str] = ()) -> None:
+    def __init__(self, cube: OriginCube, notes: Sequence[str] = (), *, overlapping: bool = False) -> None:
         self.cube = cube
         self.notes = tuple(notes)
+        self.additive = cube.additive and not overlapping
         self.dims = cube.dims
         self.shape = cube.shape
         self.nbytes = cube.nbytes
@@ -104,10 +108,10 @@ class Origins:
     def to_dataset(self, max_bytes: int = MAX_BYTES) -> xr.Dataset:
         """Return the result as a dataset of one variable, as exports and printed tables take it."""
         values = self.to_xarray(max_bytes)
-        kept = ("long_name", "units", "additive", "reference")
+        own = ("long_name", "units", "reference")
         dataset = values.to_dataset()
-        dataset.attrs = {name: value for name, value in values.attrs.items() if name not in kept}
-        dataset[self._name].attrs = {name: values.attrs[name] for name in kept}
+        dataset.attrs = {name: value for name, value in values.attrs.items() if name not in own}
+        dataset[self._name].attrs = {name: values.attrs[name] for name in (*own, "additive")}
         table = getattr(self.cube.model, "banded", self.cube.model.table)
         return dataset.assign_attrs(
             unit=self.cube.model.unit,
@@ -176,7 +180,7 @@ class Origins:
             "approach": "" if known_alike else cube.method.approach,
             "perspective": cube.method.perspective,
             "perimeter": cube.perimeter,
-            "additive": "true" if cube.additive else "false",
+            "additive": "true" if self.additive else "false",
             "reference": _REFERENCE,
             "table": table.title,
             "table_sha256": table.checksum,
@@ -207,6 +211,7 @@ def origins(
     absorber_sector: Choice = None,
     satellite: ArrayLike | None = None,
     groups: Groups = None,
+    backend: str | None = None,
 ) -> Origins:
     """Select value added by where it comes from, who exports it to whom, and who finally absorbs it.
 
@@ -221,8 +226,8 @@ def origins(
         ``"vaxim"`` (sink). From the importer's ``"content"``, ``"va"`` and ``"dcimp"`` only: its border tells what
         comes in for the first time, not whose value added is domestic.
     by
-        Dimensions to keep, of :data:`DIMS`; the others are added up over their selection. Breakdown by exporting
-        sector is ``sector``, by sector of origin ``origin_sector``.
+        Dimensions to keep, of :data:`DIMS`, in any order; the others are added up over their selection. Breakdown by
+        exporting sector is ``sector``, by sector of origin ``origin_sector``.
     flow
         ``"exports"``; or ``"final_demand"``: value added in final goods, where ``exporter`` and ``sector`` are the
         country and sector that complete the good (its use at home included) and there is no importer.
@@ -243,8 +248,8 @@ def origins(
         The country that finally absorbs it, and the sector of the final good.
     satellite
         Shape (n,): takes the place of value added.
-    groups
-        Countries that act as one, as in :func:`tiva.decompose`.
+    groups, backend
+        Countries that act as one, and the array library, as in :func:`tiva.decompose`.
 
     Returns
     -------
@@ -257,11 +262,14 @@ def origins(
         A dimension, country, sector or band that does not exist.
     UnsupportedCombinationError
         A term that the approach or the flow does not define.
+    GroupError
+        A label is named twice in a selection; or groups that are added up under labels of their own overlap, and their
+        dimension is not kept. Where it is kept they may overlap, and the result says so and is not additive.
     UsageError
         A selection that is empty, or too large for one array.
     """
-    model = as_model(table, satellite=satellite, groups=groups)
-    kept = (by,) if isinstance(by, str) else tuple(by)
+    model = as_model(table, satellite=satellite, groups=groups, backend=backend)
+    kept = _items(by)
     known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
     _known("dimension", kept, known)
     choices = dict(
@@ -275,8 +283,9 @@ def origins(
     traced_row(term, approach=approach, perimeter=perimeter, flow=flow)
     notes = acting_as_one(model, groups)
     taxes = _taxes(model, term, [choices[name] for name in _ORIGINS], notes)
+    overlapping: set[str] = set()
     cells = {
-        name: _members(model, name, choice, name in kept, notes, taxes=taxes and name in _ORIGINS)
+        name: _members(model, name, choice, name in kept, notes, overlapping, taxes=taxes and name in _ORIGINS)
         for name, choice in choices.items()
     }
     _refuse_own_partner(cells["exporter"], cells["importer"])
@@ -294,7 +303,7 @@ def origins(
         sold=np.concatenate(cells["sector"].positions),
     )
     notes.extend(_remarks(cube, kept, choices))
-    return Origins(cube, tuple(dict.fromkeys(notes)))
+    return Origins(cube, tuple(dict.fromkeys(notes)), overlapping=bool(overlapping))
 
 
 def _remarks(cube: OriginCube, kept: Sequence[str], choices: Mapping[str, Choice]) -> list[str]:
@@ -350,58 +359,83 @@ def _items(choice: Choice) -> tuple[str, ...]:
         return () if choice is None else (choice,)
     if isinstance(choice, Mapping):
         return tuple(word for members in choice.values() for word in _items(members))
-    return tuple(choice)
+    return tuple(choice) if isinstance(choice, Iterable) else (choice,)
 
 
 def _known(kind: str, names: Sequence[str], known: tuple[str, ...]) -> None:
     for name in names:
         if name not in known:
-            raise UnknownLabelError(kind, name, known)
+            raise UnknownLabelError(kind, str(name), known)
 
 
 def _members(
-    model: Operators, dim: str, choice: Choice, kept: bool, notes: list[str], *, taxes: bool = False
+    model: Operators,
+    dim: str,
+    choice: Choice,
+    kept: bool,
+    notes: list[str],
+    overlapping: set[str],
+    *,
+    taxes: bool = False,
 ) -> Members:
-    kind, every = _kind(model, dim)
-    chosen: dict[str, tuple[str, ...]] = {}
-    held: set[str] = set()
-    for name, members in _by_label(choice, every, taxes=taxes).items():
-        words = (members,) if isinstance(members, str) else tuple(members)
-        if taxes and TAXES in words:
-            held.add(name)
-            words = tuple(word for word in words if word != TAXES)
-            if not words:
-                chosen[name] = ()
-                continue
-        labels, said = _labels(kind, words, model, every)
-        notes.extend(said)
-        together = isinstance(choice, Mapping) or labels == (name,)
-        chosen.update({name: labels} if together else {label: (label,) for label in labels})
-    if not chosen:
-        raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
+    every = _kind(model, dim)[1]
+    chosen, held = _chosen(model, dim, choice, notes, taxes=taxes)
     positions = {name: np.array([every.index(label) for label in labels], int) for name, labels in chosen.items()}
     others = tuple(name in held for name in positions)
-    if kept:
-        return Members((dim,), (tuple(positions),), tuple(positions.values()), others)
-    together_all = np.concatenate(list(positions.values()))
-    if len(np.unique(together_all)) < len(together_all):
+    both = _in_common(chosen)
+    if both and not kept:
         raise GroupError(
             explain(
                 f"groups of {dim} overlap, and {dim} is added up",
-                got=", ".join(positions),
+                got=both,
                 do=f"keep {dim} in by, or choose groups without common members",
             )
         )
-    return Members((), (), (together_all,), (any(others),))
+    if both:
+        overlapping.add(dim)
+        notes.append(f"groups of {dim} overlap ({both}): they must not be added up")
+    if kept:
+        return Members((dim,), (tuple(positions),), tuple(positions.values()), others)
+    return Members((), (), (np.concatenate(list(positions.values())),), (any(others),))
 
 
-def _by_label(choice: Choice, every: tuple[str, ...], *, taxes: bool) -> Mapping[str, str | Sequence[str]]:
-    """Return label -> words of a selection."""
+def _chosen(
+    model: Operators, dim: str, choice: Choice, notes: list[str], *, taxes: bool
+) -> tuple[dict[str, tuple[str, ...]], set[str]]:
+    """Return label of the result -> labels of the model, and which of them hold taxes and margins."""
+    kind, every = _kind(model, dim)
+    chosen: dict[str, tuple[str, ...]] = {}
     if choice is None:
-        return {label: (label,) for label in (*every, *((TAXES,) if taxes else ()))}
-    if isinstance(choice, Mapping):
-        return choice
-    return {word: (word,) for word in ((choice,) if isinstance(choice, str) else choice)}
+        chosen.update({label: (label,) for label in every})
+        return (chosen | {TAXES: ()}, {TAXES}) if taxes else (chosen, set())
+    together = isinstance(choice, Mapping)
+    groups = choice if isinstance(choice, Mapping) else {"": choice}
+    held: set[str] = set()
+    for name, given in groups.items():
+        words = _items(given)
+        own = tuple(word for word in words if not (taxes and word == TAXES))
+        labels: tuple[str, ...] = ()
+        if own or not words:
+            labels, said = _labels(kind, own, model, every)
+            notes.extend(said)
+        chosen.update({name: labels} if together else {label: (label,) for label in labels})
+        if len(own) < len(words):
+            held.add(name if together else TAXES)
+            chosen.setdefault(name if together else TAXES, ())
+    if not chosen:
+        raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
+    return chosen, held
+
+
+def _in_common(chosen: Mapping[str, tuple[str, ...]]) -> str:
+    """Name the first label that two groups have in common; empty where there is none."""
+    owner: dict[str, str] = {}
+    for name, labels in chosen.items():
+        for label in labels:
+            if label in owner:
+                return f"{label!r} is in {owner[label]!r} and in {name!r}"
+            owner[label] = name
+    return ""
 
 
 def _kind(model: Operators, dim: str) -> tuple[str, tuple[str, ...]]:
@@ -415,10 +449,9 @@ def _kind(model: Operators, dim: str) -> tuple[str, tuple[str, ...]]:
 def _labels(
     kind: str, choice: str | Sequence[str], model: Operators, every: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    if kind == "size":
-        items = (choice,) if isinstance(choice, str) else tuple(choice)
-        _known("size", items, every)
-        return tuple(dict.fromkeys(items)), ()
+    if kind == "size" and choice:
+        _known("size", _items(choice), every)
+        return select_together("size", _items(choice), lambda item: ((item,), ()))
     return select_labels(kind, choice, model)
 
 

@@ -17,6 +17,9 @@ from tiva.errors import UnknownLabelError, UnsupportedCombinationError
 
 Level = Literal["country", "sector", "bilateral", "sector-bilateral"]
 
+FRACTIONS = "fractions of one; the OECD publishes percent"
+"""Note of results that are shares of the OECD."""
+
 LEVELS: tuple[Level, ...] = ("country", "sector", "bilateral", "sector-bilateral")
 
 ANY_METHOD: tuple[str, ...] = ("taxes_margins", "discrepancy", "content")
@@ -113,6 +116,8 @@ class Question:
         In words.
     method, perspective, approach, perimeter, level
         Options of :func:`tiva.decompose`; empty where not needed.
+    options
+        Further words of the command: the flows that are looked at, in labels of the embedded table.
     terms
         Codes to look at.
     remark
@@ -125,15 +130,23 @@ class Question:
     approach: str
     perimeter: str
     level: str
+    options: str
     terms: tuple[str, ...]
     remark: str
 
     def call(self) -> str:
-        """Return the command that answers it."""
-        narrow = self.perspective in {"self", "importer"}
-        shown = ("method", "perspective", "approach", *(("perimeter",) if narrow else ()))
-        options = [f"--{name} {getattr(self, name)}" for name in shown if getattr(self, name)]
-        return " ".join(["tiva decompose", *options, f"--level {self.level}"])
+        """Return the command that answers it, without options that are chosen anyway."""
+        names = ("method", "perspective", "approach", "perimeter", "level")
+        given = {name: getattr(self, name) for name in names if getattr(self, name)}
+        chosen = find_method(**given)
+        for name in reversed(names):
+            if name == "perimeter" and self.perspective in {"self", "importer"}:
+                continue
+            fewer = {key: value for key, value in given.items() if key != name}
+            if fewer.get("level", "country") == self.level and find_method(**{"method": "bm"} | fewer) == chosen:
+                given = fewer
+        words = [f"--{name} {value}" for name, value in given.items()]
+        return " ".join(filter(None, ["tiva decompose", *words, self.options]))
 
 
 def _rows(name: str) -> list[dict[str, str]]:
@@ -202,6 +215,7 @@ def guide() -> tuple[Question, ...]:
             approach=row["approach"],
             perimeter=row["perimeter"],
             level=row["level"],
+            options=row["options"],
             terms=tuple(row["term"].split()),
             remark=row["remark"],
         )
@@ -268,6 +282,7 @@ def find_method(
     given = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
     for name, value in given.items():
         if value is not None:
+            _refuse_other_option(name, value, rows)
             _known(name, value, [getattr(row, name) for row in every if getattr(row, name)])
     fitting = [
         row
@@ -285,6 +300,18 @@ def find_method(
             "these options do not go together", got=got + (" detail" if detail else ""), supported=supported
         )
     return fitting[0]
+
+
+def _refuse_other_option(name: str, value: str, rows: Sequence[Method]) -> None:
+    """Refuse what is a value of another option, such as the perspective ``sectexp`` of Stata's icio."""
+    if any(getattr(row, name) == value for row in methods()):
+        return
+    for other in ("perspective", "approach", "perimeter"):
+        fitting = [row.describe() for row in rows if getattr(row, other) == value]
+        if fitting:
+            raise UnsupportedCombinationError(
+                f"{value!r} is a value of {other}, not of {name}", got=f"{name}={value}", supported=fitting
+            )
 
 
 def _known(kind: str, value: str, known: Sequence[str]) -> None:

@@ -1,73 +1,189 @@
-"""What other tools call the terms: a dictionary as data, and results under the names of another tool.
+"""What other tools call the terms: a dictionary as data.
 
-The rows lie in ``data/vocabulary.csv``. One row says which sum of our terms is what a tool calls by a name, for which
-method, and at which level the equality holds.
+The rows lie in ``data/vocabulary.csv``. A row says what a tool calls sums of our terms in one of its outputs, for which
+method and options, and at which levels the two are equal. Names that have no equal here are rows too, with the reason.
 """
 
 from __future__ import annotations
 
 import csv
-import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import Any
 
-from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError, explain, listing
+from tiva.errors import UnknownLabelError
 
-if TYPE_CHECKING:
-    import xarray as xr
+OURS = "tiva"
+"""The vocabulary of this package."""
 
 TOOLS: dict[str, str] = {
     "kww": "Koopman, Wang and Wei (2014), the nine terms of the paper",
-    "decompr": "decompr (R), methods kww and wwz",
+    "wwz": "Wang, Wei and Zhu (2013, rev. 2018), the sixteen terms of the paper",
+    "decompr": "decompr (R)",
     "exvatools": "exvatools (R)",
-    "icio": "icio (Stata and R), decompr 7, GlobalValueChains.jl",
+    "stata": "icio (Stata)",
+    "icio": "icio (R)",
+    "gvcjl": "GlobalValueChains.jl (Julia)",
     "gvcanalyzer": "gvcAnalyzer (R)",
+    "gvc": "gvc (R)",
     "ksreyes": "mrio-processing (Asian Development Bank, Python)",
     "oecd": "OECD trade in value added indicators",
 }
-"""Vocabularies and whose they are."""
+"""Vocabularies of others, and whose they are."""
+
+_PART = re.compile(r"([+-]?)\s*(\d+(?:\.\d+)?)?\s*([A-Za-z_]\w*)\s*")
+
+Sum = tuple[tuple[float, str], ...]
+"""Weights and terms."""
 
 
 @dataclass(frozen=True, slots=True)
+class Formula:
+    """A sum of terms, or such a sum over another.
+
+    Attributes
+    ----------
+    above, below
+        Weights and terms of the numerator, and of the denominator where there is one.
+    """
+
+    above: Sum
+    below: Sum = ()
+
+    @classmethod
+    def of(cls, text: str) -> Formula:
+        """Read a formula such as ``"mva_fin + ova_fin"``, ``"100 dc / gexp"`` or ``"(gvc_pf - gvc_pb) / gvc"``.
+
+        Raises
+        ------
+        ValueError
+            A text that is none.
+        """
+        above, _, below = (part.strip() for part in text.partition("/"))
+        return cls(_sum(above), _sum(below) if below else ())
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """The terms in it."""
+        return tuple(dict.fromkeys(code for _, code in (*self.above, *self.below)))
+
+    def value(self, terms: Mapping[str, Any]) -> Any:
+        """Return its value from arrays or columns; missing where a denominator is zero."""
+        above = _added(self.above, terms)
+        if not self.below:
+            return above
+        below = _added(self.below, terms)
+        return above / below.where(below != 0)
+
+
+def _sum(text: str) -> Sum:
+    text = text.removeprefix("(").removesuffix(")")
+    parts = [m.groups() for m in _PART.finditer(text)]
+    if not parts or "".join(m.group(0) for m in _PART.finditer(text)).strip() != text.strip():
+        raise ValueError(text)
+    return tuple(((-1.0 if sign == "-" else 1.0) * float(weight or 1.0), code) for sign, weight, code in parts)
+
+
+def _added(parts: Sum, terms: Mapping[str, Any]) -> Any:
+    total: Any = None
+    for weight, code in parts:
+        value = terms[code] if weight == 1.0 else weight * terms[code]
+        total = value if total is None else total + value
+    return total
+
+
+@dataclass(frozen=True)
 class Entry:
     """One name of another tool.
 
     Attributes
     ----------
-    tool, name
-        Key of :data:`TOOLS`, and its name for the term; ``"a + b"`` where only the sum of two of its terms is ours.
-    method, perspective, approach
-        Ours; empty where the method does not know the option.
+    tool, output, name
+        Key of :data:`TOOLS`; what of it returns the name; the name, ``"a + b"`` where only the sum of two of its names
+        is ours.
+    method, perspective, approach, perimeter
+        Options of ours for which it holds; an option that is not there does not matter.
     level
-        ``"country"`` where the equality holds for country totals only; empty where it holds at every level.
+        Levels at which the two are equal; at every one where there is none.
     expression
-        Our terms, added up.
+        Our terms; empty where there is no equal.
     remark
-        What to bear in mind.
+        What to bear in mind; the reason where there is no equal.
     """
 
     tool: str
+    output: str
     name: str
-    method: str
-    perspective: str
-    approach: str
-    level: str
+    method: tuple[str, ...]
+    perspective: tuple[str, ...]
+    approach: tuple[str, ...]
+    perimeter: tuple[str, ...]
+    level: tuple[str, ...]
     expression: str
     remark: str
 
+    @cached_property
+    def formula(self) -> Formula:
+        """The expression, read."""
+        return Formula.of(self.expression)
+
     @property
-    def codes(self) -> tuple[str, ...]:
-        """Our terms that are added up."""
-        return tuple(code.strip() for code in self.expression.split("+"))
+    def parts(self) -> tuple[str, ...]:
+        """Names of the tool that are added up."""
+        return tuple(part.strip() for part in self.name.split("+"))
+
+    def fits(self, options: Mapping[str, str]) -> bool:
+        """Whether a result of ours with these options is meant; an option that its method does not know fits."""
+        names = ("method", "perspective", "approach", "perimeter")
+        return all(
+            not allowed or not value or value in allowed
+            for allowed, value in ((getattr(self, name), options.get(name, "")) for name in names)
+        )
+
+    def at(self, level: str) -> bool:
+        """Whether it holds at a level."""
+        return not self.level or level in self.level
+
+    def describe(self) -> str:
+        """Return the options for which it holds, in a few words: ``"bm exporter sink at level country"``."""
+        options = (self.method, self.perspective, self.approach, self.perimeter)
+        level = f"at level {'|'.join(self.level)}" if self.level else ""
+        return " ".join([*("|".join(values) for values in options if values), *([level] if level else [])])
 
 
 @cache
 def vocabulary() -> tuple[Entry, ...]:
-    """Return every row of the dictionary."""
+    """Return every name of the dictionary, our own coarse terms as sums of the finer ones included."""
     text = resources.files("tiva.data").joinpath("vocabulary.csv").read_text(encoding="utf-8")
-    return tuple(Entry(**row) for row in csv.DictReader(text.splitlines()))
+    return tuple(entry for row in csv.DictReader(text.splitlines()) for entry in _entries(row))
+
+
+def _entries(row: Mapping[str, str]) -> list[Entry]:
+    options = ("method", "perspective", "approach", "perimeter", "level")
+    several = {name: tuple(row[name].split()) for name in options}
+    made = []
+    for tool in row["tool"].split():
+        for item in row["names"].split(";"):
+            name, _, expression = (part.strip() for part in item.partition("="))
+            made.append(Entry(tool, row["output"], name, expression=expression, remark=row["remark"], **several))
+    return made
+
+
+def known_tool(tool: str, *, ours: bool = False) -> str:
+    """Return the name of a vocabulary.
+
+    Raises
+    ------
+    UnknownLabelError
+        There is none of that name.
+    """
+    known = (OURS, *TOOLS) if ours else tuple(TOOLS)
+    if tool not in known:
+        raise UnknownLabelError("vocabulary", tool, known)
+    return tool
 
 
 def lookup(name: str, tool: str | None = None) -> tuple[Entry, ...]:
@@ -87,104 +203,19 @@ def lookup(name: str, tool: str | None = None) -> tuple[Entry, ...]:
 
     Examples
     --------
-    >>> [entry.expression for entry in lookup("DVA_INTrex", "kww") if entry.method == "wwz"]
+    >>> [entry.expression for entry in lookup("DVA_INTrex", "kww") if "wwz" in entry.method]
     ['dva_intrexf + dva_intrexi2']
     """
-    rows = [entry for entry in vocabulary() if tool is None or entry.tool == _known_tool(tool)]
+    chosen = TOOLS if tool is None else {known_tool(tool)}
+    rows = [entry for entry in vocabulary() if entry.tool in chosen]
     wanted = name.casefold()
-    found = tuple(
-        entry
-        for entry in rows
-        if wanted in entry.codes or wanted in [part.strip().casefold() for part in entry.name.split("+")]
-    )
+
+    def has(entry: Entry) -> bool:
+        ours = entry.formula.codes if entry.expression else ()
+        return wanted in (word.casefold() for word in (*entry.parts, *ours))
+
+    found = tuple(entry for entry in rows if has(entry))
     if not found:
-        known = dict.fromkeys([*(entry.name for entry in rows), *(code for entry in rows for code in entry.codes)])
-        raise UnknownLabelError("term", name, tuple(known))
+        words = (word for e in rows for word in (*e.parts, *(e.formula.codes if e.expression else ())))
+        raise UnknownLabelError("term", name, tuple(dict.fromkeys(words)))
     return found
-
-
-def translate(result: xr.Dataset, to: str) -> xr.Dataset:
-    """Return a result under the names of another tool.
-
-    Parameters
-    ----------
-    result
-        What :func:`tiva.decompose` returned.
-    to
-        Key of :data:`TOOLS`. ``"kww"`` makes the nine terms from the sixteen of Wang, Wei and Zhu.
-
-    Returns
-    -------
-    xarray.Dataset
-        A variable for each name that can be formed from the terms of the result; ``expression`` and ``remark`` in its
-        attributes. Names that hold for country totals only are left out at finer levels, and ``notes`` says so.
-
-    Raises
-    ------
-    UnknownLabelError
-        A tool that is not in the dictionary.
-    UnsupportedCombinationError
-        A method that the tool has no names for.
-    UsageError
-        If all names hold for country totals only, and the result is finer.
-
-    Examples
-    --------
-    >>> import tiva
-    >>> wwz = tiva.decompose(tiva.example(), method="wwz", level="country")
-    >>> list(translate(wwz, "kww").data_vars)[:3]
-    ['DVA_FIN', 'DVA_INT', 'DVA_INTrex']
-    """
-    rows = _rows_for(result, _known_tool(to))
-    fitting = [entry for entry in rows if not entry.level or entry.level == result.attrs["level"]]
-    if not fitting:
-        raise UsageError(
-            explain(
-                f"the names of {to!r} hold for country totals only",
-                got=f"level {result.attrs['level']!r}",
-                do="decompose at level 'country' first",
-            )
-        )
-    named: dict[str, xr.DataArray] = {}
-    for entry in fitting:
-        total = sum((result[code] for code in entry.codes[1:]), result[entry.codes[0]])
-        attributes = {"units": result[entry.codes[0]].attrs["units"], "expression": entry.expression}
-        if entry.remark:
-            attributes["remark"] = entry.remark
-        named[entry.name] = total.assign_attrs(attributes)
-    left_out = [entry.name for entry in rows if entry not in fitting]
-    notes = json.loads(str(result.attrs.get("notes", "[]")))
-    if left_out:
-        notes.append(f"left out, for country totals only: {listing(left_out)}")
-    attributes = {**result.attrs, "vocabulary": to, "notes": json.dumps(notes, ensure_ascii=False)}
-    return result.drop_vars(list(result.data_vars)).assign(named).assign_attrs(attributes)
-
-
-def _known_tool(tool: str) -> str:
-    if tool not in TOOLS:
-        raise UnknownLabelError("vocabulary", tool, tuple(TOOLS))
-    return tool
-
-
-def _rows_for(result: xr.Dataset, tool: str) -> list[Entry]:
-    options = tuple(str(result.attrs.get(name, "")) for name in ("method", "perspective", "approach"))
-    rows = [
-        entry
-        for entry in vocabulary()
-        if entry.tool == tool
-        and entry.method == options[0]
-        and entry.perspective in {"", options[1]}
-        and entry.approach in {"", options[2]}
-        and all(code in result for code in entry.codes)
-    ]
-    if rows:
-        return rows
-    known = dict.fromkeys(
-        f"{entry.tool}: method={entry.method} perspective={entry.perspective or '-'} approach={entry.approach or '-'}"
-        for entry in vocabulary()
-        if entry.tool == tool or entry.method == options[0]
-    )
-    got = " ".join(
-        f"{name}={value}" for name, value in zip(("method", "perspective", "approach"), options, strict=True)
-    )
-    raise UnsupportedCombinationError(f"{tool!r} has no names for these terms", got=got, supported=tuple(known))

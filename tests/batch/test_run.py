@@ -122,6 +122,17 @@ def test_the_manifest_says_what_share_of_gross_flows_is_in_no_term(project: Path
     assert f"largest discrepancy: {share:.1e} of gross flows" in report.summary()
 
 
+def test_a_country_alone_and_in_a_group_is_refused_and_nothing_is_written(project: Path) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    chosen = '[[methods]]\nmethod = "bm"\nexporter = ["WLD-C0", "C1"]\n'
+    (project / "plan.toml").write_text(text + chosen, encoding="utf-8")
+    report = inline(project / "plan.toml")
+    failed = [o for o in report.outcomes if o.status == "failed"]
+    assert len(failed) == 3
+    assert all("exporter 'C1' appears both alone and in a group" in str(o.message) for o in failed)
+    assert not [name for name in contents(project / "out") if "bm" in name]
+
+
 def test_unchanged_jobs_are_skipped_and_changed_ones_are_not(project: Path) -> None:
     inline(project / "plan.toml")
     before = contents(project / "out")

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +17,10 @@ from tests.paths import ROOT, listed
 from tests.readers.support import edited
 from tiva.cli import app as cli_app
 from tiva.cli import main
+from tiva.groups import country_groups
 from tiva.results.export import FORMATS, read_dataset
 from tiva.table.icio_table import IcioTable
-from tiva.terms import guide, methods
+from tiva.terms import Question, guide, methods
 
 HEAVY = ("xarray", "pandas", "numba", "scipy", "matplotlib", "pyarrow", "h5py", "numpy")
 
@@ -58,9 +60,8 @@ def test_python_m_tiva_prints_the_main_job() -> None:
 
 
 def test_a_closed_pipe_is_no_error() -> None:
-    command = (
-        f"{sys.executable} -m tiva decompose --format csv --level sector-bilateral | head -n 1; echo ${{PIPESTATUS[0]}}"
-    )
+    printed = f"{sys.executable} -m tiva decompose --quiet --format csv --level sector-bilateral"
+    command = f"{printed} | head -n 1; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.stdout.splitlines()[0].startswith("exporter,sector,importer,gexp")
     assert done.stdout.splitlines()[1] == "0"
@@ -111,7 +112,10 @@ def test_every_suffix_is_written(capsys: pytest.CaptureFixture[str], tmp_path: P
 
 def test_csv_on_stdout_is_data_only(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
     code, out, err = ran(capsys, "decompose", "--level", "bilateral", "--exporter", "MEX,BRA", "--format", "csv")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.startswith("note: a country does not export to itself")
+    assert err.count("\n") == 1
+    assert ran(capsys, "decompose", "--level", "bilateral", "--format", "csv", "--quiet")[2] == ""
     frame = pd.read_csv(io.StringIO(out))
     expected = tiva.decompose(example, level="bilateral", exporter=["MEX", "BRA"])
     assert frame["exporter"].unique().tolist() == ["MEX", "BRA"]
@@ -143,13 +147,150 @@ def test_help_answers_research_questions(capsys: pytest.CaptureFixture[str]) -> 
     for row in guide():
         assert row.question in words
         assert row.call() in words
+        assert f"see {', '.join(row.terms)}: {row.remark}" in words
 
 
-def test_the_commands_of_the_guide_run(example: IcioTable) -> None:
-    for row in guide():
-        words = row.call().split()[2:]
-        options = {name.lstrip("-"): value for name, value in zip(words[::2], words[1::2], strict=True)}
-        assert set(row.terms) <= set(tiva.decompose(example, **options).data_vars), row.question  # type: ignore[arg-type]
+@pytest.mark.parametrize("row", guide(), ids=lambda row: row.question)
+def test_the_commands_of_the_guide_run(capsys: pytest.CaptureFixture[str], row: Question) -> None:
+    """Each as it is printed: it answers with rows that hold the terms it speaks of, and with its own options."""
+    words = shlex.split(row.call())
+    assert words[:2] == ["tiva", "decompose"]
+    code, out, err = ran(capsys, *words[1:], "--json")
+    assert code == 0, err
+    said = json.loads(out)
+    assert said["data"]
+    assert set(row.terms) <= set(said["data"][0])
+    if "--origin" not in words and "--absorber" not in words:
+        for name in ("method", "perspective", "approach", "perimeter", "level"):
+            assert said["attributes"][name] == getattr(row, name)
+    assert any(line[term] for line in said["data"] for term in row.terms)
+    assert ran(capsys, *words[1:], "--rows", "3")[0] == 0
+
+
+def test_rows_are_summed_afterwards(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    words = ("--level", "bilateral", "--sum", "NAFTA,importer:ANDES=BRA|MEX", "--exporter", "NAFTA,BRA", "--json")
+    code, out, err = ran(capsys, "decompose", *words)
+    assert code == 0, err
+    said = json.loads(out)
+    rows = {(row["exporter"], row["importer"]): row["dva"] for row in said["data"]}
+    expected = tiva.decompose(example, level="bilateral", exporter=["NAFTA", "BRA"])["dva"]
+    three = ["CAN", "MEX", "USA"]
+    assert rows["NAFTA", "CHN"] == pytest.approx(float(expected.sel(exporter=three, importer="CHN").sum()))
+    assert rows["NAFTA", "ANDES"] == pytest.approx(float(expected.sel(exporter=three, importer=["BRA", "MEX"]).sum()))
+    assert rows["NAFTA", "USA"] > 0  # trade within stays
+    assert any("exporters summed after the decomposition: NAFTA = CAN, MEX, USA" in n for n in
+               said["attributes"]["notes"])  # fmt: skip
+
+
+def test_origins_are_summed_afterwards(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    words = ("--origin", "WLD", "--term", "fva", "--exporter", "DEU", "--sum", "origin:NAM=NAFTA", "--format", "csv")
+    code, out, err = ran(capsys, "decompose", *words)
+    assert code == 0, err
+    frame = pd.read_csv(io.StringIO(out)).set_index("origin")["fva"]
+    expected = tiva.origins(example, "fva", exporter="DEU").to_xarray()
+    assert frame["NAM"] == pytest.approx(float(expected.sel(origin=["CAN", "MEX", "USA"]).sum()))
+    assert frame.sum() == pytest.approx(float(expected.sum()))
+
+
+@pytest.mark.parametrize("tool", ["stata", "oecd", "gvcjl", "exvatools"])
+def test_results_under_the_names_of_a_tool(capsys: pytest.CaptureFixture[str], tmp_path: Path, tool: str) -> None:
+    path = tmp_path / "r.csv"
+    code, _, err = ran(capsys, "decompose", "--vocabulary", tool, "-o", str(path))
+    assert code == 0, err
+    named = tiva.translate(tiva.decompose(tiva.example()), tool)
+    frame = pd.read_csv(path)
+    assert list(frame.columns) == ["exporter", *named.data_vars]
+    for name in named.data_vars:
+        assert frame[name].tolist() == named[name].values.tolist()
+    said = json.loads((tmp_path / "r.csv.metadata.json").read_text())
+    assert said["attributes"]["vocabulary"] == tool
+    assert any(f"not under the names of {tool}: " in note for note in said["attributes"]["notes"])
+    code, out, _ = ran(capsys, "decompose", "--vocabulary", tool)
+    words = " ".join(out.split())
+    assert all(name in words for name in named.data_vars)
+    assert f"note: not under the names of {tool}" in words
+
+
+def test_nine_terms_from_the_command_line(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    _, out, _ = ran(capsys, "decompose", "--method", "wwz", "--vocabulary", "kww", "--json")
+    nine = {row["exporter"]: row for row in json.loads(out)["data"]}
+    kww = tiva.decompose(example, "kww")
+    for term in ("DVA_INT", "RDV_FIN", "FDC"):
+        assert nine["MEX"][term] == pytest.approx(float(kww[term.lower()].sel(exporter="MEX")))
+
+
+def test_a_backend_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    plain = ran(capsys, "decompose", "--json")[1]
+    code, out, err = ran(capsys, "decompose", "--backend", "numpy", "--json")
+    assert (code, err) == (0, "")
+    for one, other in zip(json.loads(plain)["data"], json.loads(out)["data"], strict=True):
+        assert one["dva"] == pytest.approx(other["dva"])
+    code, out, err = ran(capsys, "decompose", "--backend", "numpy", "--origin", "WLD", "--exporter", "MEX", "--json")
+    assert code == 0, err
+
+
+def test_groups_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ran(capsys, "groups")
+    assert (code, err) == (0, "")
+    for word in ("MERCOSUR", "Southern Common Market", "manufacturing", "members of the newest year"):
+        assert word in out
+    for name in dict.fromkeys(g.name for g in country_groups().values()):
+        assert re.search(rf"^  {name} ", out, re.MULTILINE), name
+    code, out, err = ran(capsys, "groups", "--table", "example")
+    assert code == 0, err
+    assert re.search(r"^  MERCOSUR +4 +1  ", out, re.MULTILINE)
+    assert "members of 2011" in out
+
+
+def test_one_group_is_described(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ran(capsys, "groups", "EU", "manufacturing", "--year", "1990")
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    for text in ("GBR (1973-2019)", "HRV (2013-)", "of 1990 (12): BEL, DEU, FRA", "source: Treaties of accession",
+                 "url: https://", "ISIC divisions: Rev. 3 15-37, Rev. 4 10-33"):  # fmt: skip
+        assert text in words, text
+    _, out, _ = ran(capsys, "groups", "MERCOSUR", "--table", "example", "--json")
+    said = json.loads(out)[0]
+    assert said["of_year"] == ["ARG", "BRA", "PRY", "URY"]
+    assert (said["shown"], said["absent"], said["year"]) == (["BRA"], ["ARG", "PRY", "URY"], 2011)
+    _, out, _ = ran(capsys, "groups", "WLD-NAFTA", "Food|Mining", "SICA", "--table", "example")
+    words = " ".join(out.split())
+    assert "in WIOD 2013 release 2011: Mining, Food (2)" in words
+    assert "'SICA' selects no country of this table" in words
+    assert "USA" not in words
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (("EU28|NATFA",), "'EU28.NATFA' is an expression over a table.*--table"),
+        (("NATFA",), "unknown group 'NATFA'.*did you mean 'NAFTA'"),
+        (("--layout", "oecd"), "--layout belongs to a table"),
+        (("NATFA", "--table", "example"), "unknown country or country group 'NATFA'.*'NAFTA'"),
+        (("Food|Minning", "--table", "example"), "unknown sector or sector group 'Minning'.*'Mining'"),
+        (("NAFTA|MEX", "--table", "example"), "both alone and in a group"),
+    ],
+)
+def test_groups_that_are_not_there(capsys: pytest.CaptureFixture[str], words: tuple[str, ...], text: str) -> None:
+    code, out, err = ran(capsys, "groups", *words)
+    assert (code, out) == (2, "")
+    assert re.search(text, " ".join(err.split())), err
+
+
+def test_help_reads_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """No line ends where the source does, options without a value have no default, and the guide is where it helps."""
+    names = [name for name in cli_app.build() if not name.startswith("-")]
+    assert {"groups", "decompose", "sizes"} <= set(names)
+    for name in names:
+        code, out, err = ran(capsys, name, "--help")
+        assert (code, err) == (0, "")
+        assert "[default: False]" not in out or name == "fetch"
+        assert "Exit codes: 0 done" in out or name == "decompose"
+        assert ("Which options answer" in out) is False
+    _, out, _ = ran(capsys, "decompose", "--help")
+    assert "Which question, which options" in out
+    assert max(map(len, out.splitlines())) <= 120
+    assert "(WIOD 2011, 17 economies, 15 sectors)" in " ".join(out.replace("│", "").split())
 
 
 def test_groups_act_as_one(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
@@ -216,9 +357,10 @@ def test_dictionary_of_other_tools(capsys: pytest.CaptureFixture[str]) -> None:
     assert "names of other tools" in out
     _, out, _ = ran(capsys, "terms", "--tool", "decompr", "--method", "wwz", "--json")
     rows = json.loads(out)
-    assert {(row["tool"], row["method"]) for row in rows} == {("decompr", "wwz")}
+    assert {(row["tool"], *row["method"]) for row in rows} == {("decompr", "wwz")}
     _, out, _ = ran(capsys, "terms", "--find", "DVA_INTrex", "--tool", "kww")
     assert "dva_intrexf + dva_intrexi2" in out
+    assert "no equal" in ran(capsys, "terms", "--find", "OVA_FIN", "--tool", "exvatools")[1]
     code, _, err = ran(capsys, "terms", "--tool", "decomp")
     assert code == 2
     assert "did you mean 'decompr'" in err
@@ -254,8 +396,6 @@ def test_mistakes_are_told_with_their_exit_code(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     arguments: tuple[str, ...], code: int, text: str,
 ) -> None:  # fmt: skip
-    import re
-
     monkeypatch.chdir(tmp_path)
     got, out, err = ran(capsys, *arguments)
     assert got == code, err

@@ -26,6 +26,22 @@ def test_origins_of_exports_add_up(capsys: pytest.CaptureFixture[str], example: 
     assert sum(float(row["content"] or 0) for row in rows) == pytest.approx(total, rel=ROUNDING)
 
 
+def test_origins_are_added_up_afterwards(capsys: pytest.CaptureFixture[str], example: IcioTable) -> None:
+    words = ("--exporter", "MEX", "--by", "origin,absorber", "--sum", "origin:NAFTA,absorber:LAT=BRA|MEX", "--json")
+    code, out, err = ran(capsys, "origins", *words)
+    assert code == 0, err
+    rows = {(row["origin"], row["absorber"]): row["content"] for row in json.loads(out)["data"]}
+    every = tiva.origins(example, by=("origin", "absorber"), exporter="MEX").to_xarray()
+    some = every.sel(origin=["CAN", "MEX", "USA"], absorber=["BRA", "MEX"])
+    assert rows["NAFTA", "LAT"] == pytest.approx(float(some.sum()), rel=ROUNDING)
+    assert sum(rows.values()) == pytest.approx(float(every.sum()), rel=ROUNDING)
+    code, _, err = ran(
+        capsys, "origins", "--perimeter", "sectbil", "--by", "exporter,sector,importer", "--sum", "NAFTA"
+    )
+    assert code == EXIT_USAGE
+    assert "may not be summed over exporters" in err
+
+
 def test_parquet_is_written_in_blocks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     pq = pytest.importorskip("pyarrow.parquet")
     target = tmp_path / "origins.parquet"
@@ -56,7 +72,7 @@ def test_dictionary_of_another_tool(capsys: pytest.CaptureFixture[str]) -> None:
     assert code == 0
     assert names["FVA_FIN2"] == "ova_fin"
     assert "FVA_FIN2" in ran(capsys, "terms", "--tool", "exvatools")[1]
-    assert ran(capsys, "terms", "--tool", "stata")[0] == EXIT_USAGE
+    assert ran(capsys, "terms", "--tool", "statta")[0] == EXIT_USAGE
 
 
 @pytest.mark.parametrize("row", [r for r in methods() if r.traced], ids=Method.describe)

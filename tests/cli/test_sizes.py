@@ -223,6 +223,7 @@ def test_figures_are_written(capsys: pytest.CaptureFixture[str], tmp_path: Path)
 @pytest.mark.parametrize(
     ("arguments", "code", "text"),
     [
+        (("sizes", "report", "--country", "MERCOSUR,BRA"), 2, "country 'BRA' appears both alone and in a group"),
         (("sizes", "report", "--country", "CHN"), 2, "CHN is not split by firm size.*BRA"),
         (("sizes", "report", "--country", "MXE"), 2, "did you mean 'MEX'"),
         (("sizes", "report", "--country", "MEX", "--draws", "1"), 2, "draws"),

@@ -203,6 +203,8 @@ def test_refused_selections() -> None:
         tiva.origins(table, "dva", flow="final_demand")
     with pytest.raises(UnknownLabelError, match="unknown dimension"):
         tiva.origins(table, by=("origins",))
+    with pytest.raises(UnknownLabelError, match="unknown dimension '3'"):
+        tiva.origins(table, by=3)  # type: ignore[arg-type]
     with pytest.raises(UnknownLabelError, match="unknown dimension 'size'"):
         tiva.origins(table, by=("size",))
     with pytest.raises(UnknownLabelError, match="unknown origin"):
@@ -213,9 +215,39 @@ def test_refused_selections() -> None:
         tiva.origins(table, exporter="C1", importer="C1")
     with pytest.raises(GroupError, match="overlap"):
         tiva.origins(table, by="exporter", origin={"A": ["C0", "C1"], "B": ["C1"]})
+    with pytest.raises(GroupError, match="origin 'C1' is given twice"):
+        tiva.origins(table, origin=["C1", "C2", "C1"])
+    with pytest.raises(GroupError, match="origin 'C1' appears both alone and in a group"):
+        tiva.origins(table, origin={"A": ["WLD-C0", "C1"]})
+    with pytest.raises(GroupError, match="sector 's0' is given twice"):
+        tiva.origins(table, origin_sector=["s0", "s0"])
+    with pytest.raises(UsageError, match="chosen by labels"):
+        tiva.origins(table, exporter=3)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="too large"):
         tiva.origins(table, by=FULL).to_xarray(max_bytes=1000)
     assert set(FULL) < set(DIMS)
+
+
+def test_dimensions_are_a_set() -> None:
+    table = random_table(15)
+    once = tiva.origins(table, by=("origin", "exporter")).to_xarray()
+    assert once.identical(tiva.origins(table, by=("exporter", "origin", "exporter")).to_xarray())
+
+
+def test_groups_of_a_kept_dimension_may_overlap_and_are_then_not_additive() -> None:
+    table = random_table(15)
+    groups = {"pair": ["C0", "C1"], "all": "WLD", "one": "C1"}
+    chosen = tiva.origins(table, by=("origin", "exporter"), origin=groups)
+    every = tiva.origins(table, by=("origin", "exporter")).to_xarray()
+    values = chosen.to_xarray()
+    np.testing.assert_allclose(values.sel(origin="all"), every.sum("origin"), rtol=1e-12)
+    np.testing.assert_allclose(values.sel(origin="pair"), every.sel(origin=["C0", "C1"]).sum("origin"), rtol=1e-12)
+    assert not chosen.additive
+    assert values.attrs["additive"] == "false"
+    assert any("groups of origin overlap ('C0' is in 'pair' and in 'all')" in note for note in chosen.notes)
+    assert "no totals" in str(chosen.to_dataset().tiva.breakdown())
+    apart = tiva.origins(table, by=("origin", "exporter"), origin={"pair": ["C0", "C1"], "two": "C2"})
+    assert apart.additive
 
 
 class TestPerimeters:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,15 +121,41 @@ def test_sum_groups_refuses_terms_that_do_not_add_up(result: xr.Dataset) -> None
         ({"MEX": ["USA", "CAN"]}, "exporter", GroupError, "name of a country that is not its member"),
         ({"a": ["Food"], "b": ["Food"]}, "sector", GroupError, "sector groups overlap"),
         ({"Mining": ["Food"]}, "sector", GroupError, "name of a sector that is not its member"),
-        ({}, "exporter", UsageError, "no groups given"),
+        ({}, "exporter", GroupError, "groups need names"),
+        ({"": ["USA"]}, "exporter", GroupError, "groups need names"),
+        (["NAFTA", "NAFTA"], "exporter", GroupError, "group 'NAFTA' is given twice"),
+        (3, "exporter", UsageError, "groups are named by texts"),
+        ({"N": 3}, "exporter", UsageError, "groups are named by texts"),
+        ({"N": []}, "exporter", GroupError, "empty country group expression"),
         ({"N": ["USA"]}, "origin", UnknownLabelError, "unknown dimension 'origin'"),
     ],
 )
-def test_bad_groups_are_named(
-    result: xr.Dataset, groups: dict[str, list[str]], dim: str, error: type[Exception], text: str
-) -> None:
+def test_bad_groups_are_named(result: xr.Dataset, groups: Any, dim: str, error: type[Exception], text: str) -> None:
     with pytest.raises(error, match=f"(?s){text}"):
         result.tiva.sum_groups(groups, dim)
+
+
+def test_groups_are_summed_by_their_name(result: xr.Dataset) -> None:
+    by_name = result.tiva.sum_groups("NAFTA")
+    xr.testing.assert_identical(by_name, result.tiva.sum_groups({"NAFTA": ["USA", "CAN", "MEX"]}))
+    assert set(result.tiva.sum_groups(["NAFTA", "EU27"])["exporter"].values) > {"NAFTA", "EU27"}
+
+
+@pytest.mark.parametrize(
+    ("selection", "text"),
+    [
+        ({"exporter": ["NAFTA", "MEX"]}, "exporter 'MEX' appears both alone and in a group"),
+        ({"exporter": ["MEX", "MEX"]}, "exporter 'MEX' is given twice"),
+        ({"exporter": ["NAFTA", "G7"]}, "groups of exporter overlap"),
+        ({"sector": ["ALL", "Food"]}, "sector 'Food' appears both alone and in a group"),
+        ({"exporter": 3}, "exporter is chosen by labels"),
+        ({"exporter": {"N": "NAFTA"}}, "exporter is chosen by labels"),
+        ({"exporter": "MEX", "importer": ["MEX"]}, "exporter and importer are the same country"),
+    ],
+)
+def test_selections_that_are_refused(result: xr.Dataset, selection: dict[str, Any], text: str) -> None:
+    with pytest.raises((GroupError, UsageError), match=text):
+        result.tiva.pick(**selection)
 
 
 def test_identities_hold_and_are_those_of_the_catalogue(result: xr.Dataset) -> None:

@@ -101,9 +101,61 @@ def test_every_method_prints(example: IcioTable) -> None:
         options = {name: getattr(row, name) for name in ("perspective", "approach", "perimeter") if getattr(row, name)}
         result = tiva.decompose(model, row.method, level=row.levels[0], **options)
         gross, parts = partition(result)
-        assert gross == row.terms[0]
+        assert gross == (None if row.method in {"oecd_shares", "wwz_third", "vby"} else row.terms[0])
         assert set(parts) <= set(row.partition)
         assert row.title in str(breakdown(result, rows=2))
+
+
+@pytest.mark.parametrize(("method", "level"), [("wwz_third", "country"), ("vby", "country"), ("oecd_shares", "sector")])
+def test_a_result_without_gross_flow_has_no_shares(example: IcioTable, method: str, level: str) -> None:
+    result = tiva.decompose(example, method, level=level)
+    table = breakdown(result, rows=5)
+    assert not [c for c in table.columns if c.unit == "%"]
+    assert "shares in %" not in str(table)
+    with pytest.raises(UsageError, match="no gross flow to take shares of"):
+        result.tiva.shares()
+    with pytest.raises(UsageError, match="a gross flow to measure against"):
+        result.tiva.check_identities()
+
+
+def test_terms_without_their_gross_flow_have_no_shares(example: IcioTable) -> None:
+    table = breakdown(tiva.decompose(example)[["dva", "fva"]])
+    assert [c.unit for c in table.columns] == ["million USD"] * 2
+
+
+def test_rows_without_gross_flow_are_sorted_by_their_sum(example: IcioTable) -> None:
+    result = tiva.decompose(example, "wwz_third", exporter="MEX")
+    table = breakdown(result, rows=4)
+    shown = np.sum([c.values for c in table.columns], axis=0)
+    every = sum(result[name].sel(exporter="MEX") for name in result.data_vars)
+    assert shown[:4].tolist() == pytest.approx(sorted(every.values.tolist(), reverse=True)[:4])
+    assert sum(c.total for c in table.columns) == pytest.approx(float(every.sum()))
+
+
+def test_shares_print_as_they_are(example: IcioTable) -> None:
+    shares = tiva.decompose(example).tiva.shares()
+    table = breakdown(shares, exporter="MEX")
+    assert {c.unit for c in table.columns} == {"1"}
+    printed = {c.term: c.cells[0] for c in table.columns}
+    assert printed["dva"] == f"{float(shares['dva'].sel(exporter='MEX')):.4f}"
+
+
+def test_the_corrected_terms_stand_beside_the_nine(example: IcioTable) -> None:
+    table = breakdown(tiva.decompose(example, "kww"))
+    terms = [c.term for c in table.columns if c.unit == "%"]
+    assert terms[-2:] == ["fva_corrected", "fdc_corrected"]
+    assert "note: known bias" in str(table)
+
+
+def test_notes_of_the_result_are_below_and_those_of_the_table_are_not(example: IcioTable) -> None:
+    result = tiva.decompose(example, groups="EU27", level="bilateral")
+    text = " ".join(str(breakdown(result, rows=3)).split())
+    assert "note: EU27 acts as one country: DEU, ESP, FRA, ITA" in text
+    assert "note: EU27: 23 of its members are not in the table" in text
+    assert "whole million USD" not in text
+    assert "note" not in str(breakdown(tiva.decompose(example)))
+    page = breakdown(result, rows=3)._repr_html_()
+    assert "EU27 acts as one country" in page
 
 
 def test_detail_shows_the_finer_terms(example: IcioTable) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import sys
 import traceback
@@ -10,12 +11,14 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from cyclopts import App, CycloptsError
+from cyclopts.help import DefaultFormatter
 
 from tiva._version import __version__
 from tiva.errors import EXIT_USAGE, TivaError, TivaWarning
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from cyclopts.help import HelpPanel
+    from rich.console import Console, ConsoleOptions
 
 EXIT_INTERRUPTED = 130
 """As shells say it: stopped by the user."""
@@ -25,7 +28,11 @@ HELP = """Trade in value added by country, sector and firm-size band, from multi
 Start: `tiva decompose` decomposes the exports of an embedded real table; `tiva decompose TABLE` those of yours.
 """
 
-EPILOGUE = """Which options answer which question:
+OUTPUTS = """Data go to stdout or to the file of --out, messages and progress to stderr.
+Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
+"""
+
+EPILOGUE = f"""Which options answer which question:
 
   value added of the country in its exports       --level country
   the same by sector, by partner, by both         --level sector, bilateral,
@@ -36,9 +43,9 @@ EPILOGUE = """Which options answer which question:
   by size of the exporting firm                   --size margins.csv
   who exports indirectly, and how sure that is    tiva sizes report
 
-Data go to stdout or to the file of --out, messages and progress to stderr.
-Exit codes: 0 done, 1 some jobs failed, 2 usage, 3 data refused.
-"""
+All questions: `tiva decompose --help`. Names of other tools: `tiva terms --tool all`. Groups: `tiva groups`.
+
+{OUTPUTS}"""
 
 MODULES: tuple[str, ...] = (
     "tiva.cli.decompose",
@@ -49,8 +56,23 @@ MODULES: tuple[str, ...] = (
     "tiva.cli.batch",
     "tiva.cli.fetch",
     "tiva.cli.catalogue",
+    "tiva.cli.groups",
 )
 """Modules of commands, in the order of the help; each has ``register(app)``."""
+
+
+class Unwrapped(DefaultFormatter):
+    """Help whose lines end at the width of the terminal, not where those of the docstrings do."""
+
+    def __call__(self, console: Console, options: ConsoleOptions, panel: HelpPanel) -> None:
+        """Print a panel."""
+        from rich.text import Text
+
+        for entry in panel.entries:
+            text = getattr(entry.description, "primary_renderable", None)
+            if isinstance(text, Text):
+                text.plain = " ".join(text.plain.split("\n"))
+        super().__call__(console, options, panel)
 
 
 def build() -> App:
@@ -60,13 +82,30 @@ def build() -> App:
         help=HELP,
         help_epilogue=EPILOGUE,
         help_format="plaintext",
+        help_formatter=Unwrapped(),
         version=f"tiva {__version__}",
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     for module in MODULES:
         importlib.import_module(module).register(app)
+    _finish(app, OUTPUTS)
     return app
+
+
+def _finish(app: App, epilogue: str) -> None:
+    """Unwrap what every command says of itself, and say below it where data go, or what its group of commands says."""
+    for name in app:
+        command = app[name]
+        if name.startswith("-"):
+            continue
+        if command.help_epilogue is None:
+            command.help_epilogue = epilogue
+        if command.default_command is None:
+            _finish(command, str(command.help_epilogue))
+        else:
+            about = inspect.cleandoc(command.help).split("\n\nParameters\n")[0]
+            command.help = "\n\n".join(" ".join(part.split("\n")) for part in about.split("\n\n"))
 
 
 def run(arguments: list[str]) -> int:

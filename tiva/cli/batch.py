@@ -7,9 +7,7 @@ from typing import Annotated
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, emit, emit_json
-
-_SWITCH = Parameter(negative=())
+from tiva.cli.common import SWITCH, Common, emit, emit_json
 
 
 def register(app: App) -> None:
@@ -21,14 +19,14 @@ def batch(
     plan: Path | None = None,
     *,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
-    dry_run: Annotated[bool, _SWITCH] = False,
+    dry_run: Annotated[bool, SWITCH] = False,
     resume: bool = True,
     jobs: Annotated[int | None, Parameter(alias="-j")] = None,
     memory: str | None = None,
     timeout: float | None = None,
     scheduler: str | None = None,
     wait: float = 0.0,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,
 ) -> int:
     """Run a plan of many tables and methods; what is done already is kept.

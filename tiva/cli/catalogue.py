@@ -9,16 +9,15 @@ from dataclasses import asdict
 from importlib import metadata
 from typing import TYPE_CHECKING, Annotated
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from tiva._version import __version__
-from tiva.cli.common import Common, aligned, emit, emit_json
+from tiva.cli.common import SWITCH, Common, aligned, emit, emit_json
 from tiva.errors import UnknownLabelError
 
 if TYPE_CHECKING:
     from tiva.terms import Method
 
-_SWITCH = Parameter(negative=())
 
 LIBRARIES = (
     "numpy", "scipy", "pandas", "xarray", "numba", "h5netcdf", "h5py", "cyclopts", "rich", "python-calamine",
@@ -41,7 +40,7 @@ def terms(
     method: str | None = None,
     tool: str | None = None,
     find: str | None = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """List the terms with their formulas, the combinations of options, and the names that other tools use.
@@ -51,8 +50,8 @@ def terms(
     method
         Only this method.
     tool
-        Instead of terms, what another tool calls them: kww, decompr, exvatools, icio, gvcanalyzer, ksreyes, oecd or
-        all.
+        Instead of terms, what another tool calls them: kww, wwz, decompr, exvatools, stata, icio (R), gvcjl (Julia),
+        gvcanalyzer, gvc, ksreyes, oecd, or all. A dash: no equal here, with the reason.
     find
         Instead, the rows of that dictionary with a name, ours or that of a tool, such as DVA_INTrex.
     json
@@ -81,7 +80,7 @@ def terms(
         emit(f"    {row.title}")
         parts = f" ({' + '.join(row.partition)} = {row.terms[0]})" if row.partition else ""
         emit(textwrap.fill(f"{' '.join(row.terms)}{parts}", 110, initial_indent="    ", subsequent_indent="    "))
-    emit("\nnames of other tools:")
+    emit("\nnames of other tools (results under them: tiva decompose --vocabulary TOOL):")
     _dictionary(None, None, method, json=False)
 
 
@@ -92,23 +91,26 @@ def _dictionary(tool: str | None, find: str | None, method: str | None, *, json:
         raise UnknownLabelError("tool", str(tool), ("all", *TOOLS))
     wanted = None if tool == "all" else tool
     entries = vocabulary() if find is None else lookup(find, wanted)
-    chosen = [e for e in entries if wanted in {None, e.tool} and method in {None, e.method}]
+    chosen = [e for e in entries if e.tool in TOOLS and wanted in {None, e.tool} and method in {None, *e.method}]
     if json:
         emit_json([asdict(entry) for entry in chosen])
         return
-    head = ("tool", "its name", "ours", "method", "perspective", "approach", "remark")
-    cells = [
-        (e.tool, e.name, e.expression, e.method, e.perspective, e.approach,
-         "; ".join(part for part in (f"{e.level} only" if e.level else "", e.remark) if part))
-        for e in chosen
-    ]  # fmt: skip
-    emit(aligned(head, cells))
+    emit("\n".join(f"{name:<12}{title}" for name, title in TOOLS.items() if wanted in {None, name}))
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for e in chosen:
+        head = f"{e.tool}, {e.output}: {e.describe()}" if e.expression else f"{e.tool}, {e.output}: no equal"
+        names = groups.setdefault((head, e.remark), [])
+        names.append(f"{e.name} = {e.expression}" if e.expression else e.name)
+    for (head, remark), names in groups.items():
+        emit(f"\n{head}")
+        for text in ("; ".join(names), *([f"({remark})"] if remark else [])):
+            emit(textwrap.fill(text, 110, initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False))
 
 
 def cite(
     *,
     method: str | None = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Say what to cite: the software, the method and the table.
@@ -141,7 +143,7 @@ def cite(
 
 def env(
     *,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     common: Common | None = None,  # noqa: ARG001 - accepted everywhere
 ) -> None:
     """Report versions and settings, for a paper's appendix or a bug report.

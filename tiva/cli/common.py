@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
 
 
+SWITCH = Parameter(negative=(), show_default=False)
+"""An option without a value, off when left out."""
+
+LABELS = Parameter(negative=())
+"""An option that may be given several times."""
+
+
 @Parameter(name="*")
 @dataclass(frozen=True, kw_only=True)
 class Common:
@@ -34,8 +41,8 @@ class Common:
         Show where in the code an error arose.
     """
 
-    quiet: Annotated[bool, Parameter(negative=())] = False
-    traceback: Annotated[bool, Parameter(negative=())] = False
+    quiet: Annotated[bool, SWITCH] = False
+    traceback: Annotated[bool, SWITCH] = False
 
 
 @Parameter(name="*")

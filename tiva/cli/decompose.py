@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Margins, Reading, emit, progress, read_size_margins, read_table, say, show
+from tiva.cli.common import (
+    LABELS,
+    SWITCH,
+    Common,
+    Margins,
+    Reading,
+    emit,
+    progress,
+    read_size_margins,
+    read_table,
+    say,
+    show,
+)
 from tiva.errors import GroupError, UnsupportedCombinationError, UsageError, explain
 
 if TYPE_CHECKING:
@@ -21,8 +34,9 @@ if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
     from tiva.terms import Method
 
-_SWITCH = Parameter(negative=())
-_LABELS = Parameter(negative=())
+
+HELP_WIDTH = 78
+"""Columns of the guide in the help."""
 
 _DIMS: Mapping[str, tuple[str, ...]] = {
     "country": ("exporter",),
@@ -64,11 +78,11 @@ class Ends:
         davax, vaxim, gvc, gvcb, gvcf; from the importer's perspective content, va or dcimp.
     """
 
-    origin: Annotated[list[str] | None, _LABELS] = None
-    origin_sector: Annotated[list[str] | None, _LABELS] = None
-    origin_size: Annotated[list[str] | None, _LABELS] = None
-    absorber: Annotated[list[str] | None, _LABELS] = None
-    absorber_sector: Annotated[list[str] | None, _LABELS] = None
+    origin: Annotated[list[str] | None, LABELS] = None
+    origin_sector: Annotated[list[str] | None, LABELS] = None
+    origin_size: Annotated[list[str] | None, LABELS] = None
+    absorber: Annotated[list[str] | None, LABELS] = None
+    absorber_sector: Annotated[list[str] | None, LABELS] = None
     term: str | None = None
 
     def given(self) -> dict[str, list[str]]:
@@ -92,9 +106,41 @@ class Countries:
         Its variable, where the file has several.
     """
 
-    groups: Annotated[list[str] | None, _LABELS] = None
+    groups: Annotated[list[str] | None, LABELS] = None
     satellite: Path | None = None
     satellite_variable: str | None = None
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, kw_only=True)
+class Afterwards:
+    """What is done with the result.
+
+    Parameters
+    ----------
+    sum
+        Rows to add up once decomposed: NAFTA, or NAME=EXPRESSION (ANDES=PER|COL), of exporters; of another dimension
+        with its name before it (importer:ANDES=PER|COL, sector:goods=Food|Textiles). Trade within stays; for one
+        exporter see --groups. Refused where terms may not be added.
+    vocabulary
+        Print and write under the names of kww, wwz, decompr, exvatools, stata, icio (R), gvcjl (Julia), gvcanalyzer,
+        gvc, ksreyes or oecd; notes say which of its names have no value here and why.
+    """
+
+    sum: Annotated[list[str] | None, LABELS] = None
+    vocabulary: str | None = None
+
+    def apply(self, result: xr.Dataset) -> xr.Dataset:
+        """Return the result with rows added up, under the names asked for."""
+        from tiva.results.accessor import sum_groups
+
+        for dim, groups in sums_of(self.sum or ()).items():
+            result = sum_groups(result, groups, dim)
+        if self.vocabulary is not None:
+            from tiva.translation import translate
+
+            result = translate(result, self.vocabulary)
+        return result
 
 
 def register(app: App) -> None:
@@ -108,13 +154,12 @@ def questions() -> str:
 
     lines = ["Which question, which options:", ""]
     for row in guide():
-        lines += [row.question, f"    {row.call()}  ({', '.join(row.terms)})"]
-    origin = "tiva decompose --exporter DEU --origin WLD --term fva"
-    lines += ["Where is the foreign value added of its exports made?", f"    {origin}"]
-    exposed = "tiva decompose --perspective self --perimeter bilateral --level bilateral --origin WLD --term va"
-    lines += ["Whose GDP is exposed to a tariff of one country on another, and how much of it?", f"    {exposed}"]
-    absorber = "tiva decompose --exporter ITA --importer DEU --level bilateral --absorber WLD --term dva"
-    lines += ["Where does the value added that it exports to a partner end?", f"    {absorber}"]
+        for text, indent in ((row.question, 0), (row.call(), 4), (f"see {', '.join(row.terms)}: {row.remark}", 4)):
+            spaces = " " * indent, " " * 2 * indent
+            lines += textwrap.wrap(
+                text, HELP_WIDTH, initial_indent=spaces[0], subsequent_indent=spaces[1], break_on_hyphens=False
+            )
+        lines.append("")
     return "\n".join(lines)
 
 
@@ -126,17 +171,19 @@ def decompose(
     approach: str | None = None,
     perimeter: str | None = None,
     level: str = "country",
-    detail: Annotated[bool, _SWITCH] = False,
-    exporter: Annotated[list[str] | None, _LABELS] = None,
-    importer: Annotated[list[str] | None, _LABELS] = None,
-    sector: Annotated[list[str] | None, _LABELS] = None,
+    detail: Annotated[bool, SWITCH] = False,
+    exporter: Annotated[list[str] | None, LABELS] = None,
+    importer: Annotated[list[str] | None, LABELS] = None,
+    sector: Annotated[list[str] | None, LABELS] = None,
     size: Path | None = None,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     rows: int = 40,
+    backend: str | None = None,
     ends: Ends | None = None,
     countries: Countries | None = None,
+    afterwards: Afterwards | None = None,
     reading: Reading | None = None,
     margins: Margins | None = None,
     common: Common | None = None,
@@ -178,10 +225,14 @@ def decompose(
         The same as --format json.
     rows
         Rows of the printed table.
+    backend
+        Array library of the dense algebra: torch or cupy for a GPU, or numpy; without it, or its device, NumPy.
     ends
         Where value added is made and where it ends.
     countries
         What acts as a country, and what is traced.
+    afterwards
+        What is done with the result.
     reading
         How the table is read.
     margins
@@ -189,7 +240,7 @@ def decompose(
     common
         Options of every command.
     """
-    ends, countries = ends or Ends(), countries or Countries()
+    ends, countries, afterwards = ends or Ends(), countries or Countries(), afterwards or Afterwards()
     common, reading = common or Common(), reading or Reading()
     form = output_format(format, out, json=json)
     if out is not None:
@@ -202,6 +253,7 @@ def decompose(
         method, perspective=perspective, approach=approach, perimeter=perimeter, level=level, detail=detail
     )
     _check_ends(ends, row, detail=detail)
+    _check_vocabulary(afterwards.vocabulary, ends)
     with progress("reading the table ...", common):
         plain = read_table(table, reading)
         primary = satellite_of(countries, plain)
@@ -212,16 +264,20 @@ def decompose(
     labels: dict[str, Any] = {name: separated(given, names) for name, given in chosen.items() if given}
     with progress(f"decomposing {source.title} ...", common):
         if ends.given():
-            cube = _traced(source, ends, row, level, {"satellite": primary, "groups": groups or None, **labels})
-            write_origins(cube, out, form, rows, common)
+            of_model = {"satellite": primary, "groups": groups or None, "backend": backend}
+            cube = _traced(source, ends, row, level, {**of_model, **labels})
+            if afterwards.sum is None:
+                write_origins(cube, out, form, rows, common)
+            else:
+                write_result(afterwards.apply(cube.to_dataset()), out, form, rows, common)
             return
         from tiva.router import decompose as run
 
         result = run(
             source, method, perspective=perspective, approach=approach, perimeter=perimeter, level=level,
-            detail=detail, satellite=primary, groups=groups or None, **labels,
+            detail=detail, satellite=primary, groups=groups or None, backend=backend, **labels,
         )  # fmt: skip
-    write_result(result, out, form, rows, common)
+    write_result(afterwards.apply(result), out, form, rows, common)
 
 
 def _traced(source: Any, ends: Ends, row: Method, level: str, options: Mapping[str, Any]) -> Origins:
@@ -265,6 +321,23 @@ def _check_ends(ends: Ends, row: Method, *, detail: bool) -> None:
         )
 
 
+def _check_vocabulary(vocabulary: str | None, ends: Ends) -> None:
+    """Refuse an unknown vocabulary, and one for results by origin, before anything is computed."""
+    if vocabulary is None:
+        return
+    from tiva.vocabulary import known_tool
+
+    known_tool(vocabulary, ours=True)
+    if ends.given():
+        raise UsageError(
+            explain(
+                "results by origin and absorber have no names in other vocabularies",
+                got=f"--vocabulary {vocabulary}",
+                do="leave it out; `tiva terms --find NAME` says which call gives what another tool has",
+            )
+        )
+
+
 def satellite_of(countries: Countries, table: IcioTable) -> Satellite | None:
     """Read the satellite that takes the place of value added, if one is named."""
     if countries.satellite is None:
@@ -284,6 +357,21 @@ def groups_of(given: Sequence[str]) -> dict[str, str]:
         if name in found:
             raise GroupError(explain(f"country group {name!r} is given twice", got=", ".join(given)))
         found[name] = expression or name
+    return found
+
+
+def sums_of(given: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return dimension -> name -> expression of the rows that are added up afterwards."""
+    found: dict[str, dict[str, str]] = {}
+    for word in (part.strip() for words in given for part in words.split(",")):
+        name, _, expression = word.partition("=")
+        dim, colon, own = name.partition(":")
+        dim, name = (dim, own) if colon else ("exporter", name)
+        if not name or (not expression and "=" in word):
+            raise GroupError(explain("a sum needs a name and members", got=word, expected="NAME=EXPRESSION"))
+        if name in found.setdefault(dim, {}):
+            raise GroupError(explain(f"sum {name!r} of {dim} is given twice", got=", ".join(given)))
+        found[dim][name] = expression or name
     return found
 
 
@@ -310,9 +398,12 @@ def by_size(table: IcioTable, size: Path | None, margins: Margins | None, common
 
 
 def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows: int, common: Common) -> None:  # noqa: A002
-    """Write a result to its file, as text to stdout, or print its table."""
+    """Write a result to its file, as text to stdout, or print its table.
+
+    Its notes are in files, in JSON and below the printed table; beside csv on stdout they go to stderr.
+    """
     from tiva.results.export import render, write_dataset
-    from tiva.results.tables import breakdown
+    from tiva.results.tables import breakdown, own_notes
 
     if out is not None:
         with progress(f"writing {out} ...", common):
@@ -320,6 +411,8 @@ def write_result(result: xr.Dataset, out: Path | None, format: str | None, rows:
         say(f"wrote {written}", common)
     elif format is not None:
         emit(render(result, format))
+        for note in own_notes(result) if format == "csv" else ():
+            say(f"note: {note}", common)
     else:
         show(breakdown(result, rows=rows))
 

@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Margins, Reading, progress, read_table
+from tiva.cli.common import LABELS, SWITCH, Common, Margins, Reading, progress, read_table
 from tiva.cli.decompose import (
+    Afterwards,
     Countries,
     all_origins,
     by_size,
@@ -17,10 +18,8 @@ from tiva.cli.decompose import (
     satellite_of,
     separated,
     write_origins,
+    write_result,
 )
-
-_SWITCH = Parameter(negative=())
-_LABELS = Parameter(negative=())
 
 
 def register(app: App) -> None:
@@ -32,22 +31,23 @@ def origins(
     table: Path | None = None,
     *,
     term: str = "content",
-    by: Annotated[list[str] | None, _LABELS] = None,
+    by: Annotated[list[str] | None, LABELS] = None,
     flow: str = "exports",
     approach: str = "source",
     perimeter: str = "country",
-    origin: Annotated[list[str] | None, _LABELS] = None,
-    origin_sector: Annotated[list[str] | None, _LABELS] = None,
-    origin_size: Annotated[list[str] | None, _LABELS] = None,
-    exporter: Annotated[list[str] | None, _LABELS] = None,
-    sector: Annotated[list[str] | None, _LABELS] = None,
-    importer: Annotated[list[str] | None, _LABELS] = None,
-    absorber: Annotated[list[str] | None, _LABELS] = None,
-    absorber_sector: Annotated[list[str] | None, _LABELS] = None,
+    origin: Annotated[list[str] | None, LABELS] = None,
+    origin_sector: Annotated[list[str] | None, LABELS] = None,
+    origin_size: Annotated[list[str] | None, LABELS] = None,
+    exporter: Annotated[list[str] | None, LABELS] = None,
+    sector: Annotated[list[str] | None, LABELS] = None,
+    importer: Annotated[list[str] | None, LABELS] = None,
+    absorber: Annotated[list[str] | None, LABELS] = None,
+    absorber_sector: Annotated[list[str] | None, LABELS] = None,
     size: Path | None = None,
+    sum: Annotated[list[str] | None, LABELS] = None,  # noqa: A002 - the word users type
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str | None = None,  # noqa: A002 - the word users type
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     rows: int = 40,
     countries: Countries | None = None,
     reading: Reading | None = None,
@@ -92,6 +92,8 @@ def origins(
         Sector of the final good.
     size
         Margins by firm size (csv), or the word example for the embedded ones: splits the table.
+    sum
+        Rows to add up afterwards, with their dimension: origin:NAFTA, absorber:ANDES=PER|COL; of exporters without.
     out
         File to write: .nc .parquet .csv .xlsx .dta .json; .parquet is written in blocks and may be of any size.
     format
@@ -135,4 +137,7 @@ def origins(
             source, term, by=kept, flow=flow, approach=approach, perimeter=perimeter, satellite=primary,
             groups=groups or None, **all_origins(labels),
         )  # fmt: skip
-    write_origins(result, out, chosen, rows, common)
+    if sum is None:
+        write_origins(result, out, chosen, rows, common)
+    else:
+        write_result(Afterwards(sum=sum).apply(result.to_dataset()), out, chosen, rows, common)

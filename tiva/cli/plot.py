@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
-from tiva.cli.common import Common, Reading, progress, read_table, say
+from tiva.cli.common import LABELS, Common, Reading, progress, read_table, say
 from tiva.errors import MissingExtraError, UnknownLabelError, UsageError, explain
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def plot(
     kind: str = "bars",
     out: Annotated[Path, Parameter(alias="-o")],
     term: str = "gvc",
-    exporter: Annotated[list[str] | None, Parameter(negative=())] = None,
+    exporter: Annotated[list[str] | None, LABELS] = None,
     layout: str | None = None,
     common: Common | None = None,
 ) -> None:

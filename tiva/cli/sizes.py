@@ -12,6 +12,8 @@ from cyclopts import App, Parameter
 
 from tiva.cli.common import (
     EXAMPLE,
+    LABELS,
+    SWITCH,
     Common,
     Margins,
     Reading,
@@ -42,9 +44,6 @@ KINDS = ("direct-indirect", "matrix")
 SHARES, LOG, RESULT = "shares.csv", "log.csv", "result"
 """Files that ``tiva sizes split`` writes."""
 
-_SWITCH = Parameter(negative=())
-_LABELS = Parameter(negative=())
-
 
 def register(app: App) -> None:
     """Add the commands."""
@@ -58,7 +57,7 @@ def check(
     margins: Path | None = None,
     *,
     table: Path | None = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     reading: Reading | None = None,
     options: Margins | None = None,
     common: Common | None = None,
@@ -168,7 +167,7 @@ def split(
     *,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
     format: str = "nc",  # noqa: A002 - the word users type
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     reading: Reading | None = None,
     options: Margins | None = None,
     common: Common | None = None,
@@ -259,12 +258,12 @@ def report(
     table: Path | None = None,
     margins: Path | None = None,
     *,
-    country: Annotated[list[str] | None, _LABELS] = None,
+    country: Annotated[list[str] | None, LABELS] = None,
     intervals: bool | None = None,
     draws: int | None = None,
     seed: int = 0,
     out: Annotated[Path | None, Parameter(alias="-o")] = None,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     reading: Reading | None = None,
     options: Margins | None = None,
     common: Common | None = None,
@@ -319,13 +318,16 @@ def _report(
     seed: int,
     common: Common,
 ) -> SizeReport:
+    from tiva.choosing import select_together
     from tiva.cli.decompose import separated
     from tiva.groups import select_countries
     from tiva.results.size_report import DRAWS, size_report
 
+    def resolve(word: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return select_countries(word, banded.countries, year=banded.year).members, ()
+
     words = separated(country or (), banded.countries)
-    chosen = [select_countries(word, banded.countries, year=banded.year).members for word in words]
-    labels = list(dict.fromkeys(label for members in chosen for label in members)) or None
+    labels = list(select_together("country", words, resolve)[0]) or None
     with progress("computing ...", common):
         return size_report(banded, labels, intervals=intervals, draws=DRAWS if draws is None else draws, seed=seed)
 
@@ -364,7 +366,7 @@ def plot(
     *,
     kind: str = "direct-indirect",
     out: Annotated[Path, Parameter(alias="-o")],
-    country: Annotated[list[str] | None, _LABELS] = None,
+    country: Annotated[list[str] | None, LABELS] = None,
     intervals: bool | None = None,
     draws: int | None = None,
     seed: int = 0,

@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
-from tiva.cli.common import Common, Reading, emit, emit_json, progress, read_table, say
+from tiva.cli.common import SWITCH, Common, Reading, emit, emit_json, progress, read_table, say
 from tiva.errors import EXIT_DATA, ReaderError, UsageError, explain
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
-
-_SWITCH = Parameter(negative=())
 
 
 def register(app: App) -> None:
@@ -25,7 +23,7 @@ def register(app: App) -> None:
 def check(
     table: Path | None = None,
     *,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     reading: Reading | None = None,
     common: Common | None = None,
 ) -> int:
@@ -58,7 +56,7 @@ def check(
 def info(
     table: Path | None = None,
     *,
-    json: Annotated[bool, _SWITCH] = False,
+    json: Annotated[bool, SWITCH] = False,
     reading: Reading | None = None,
     common: Common | None = None,
 ) -> None:

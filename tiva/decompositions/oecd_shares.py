@@ -8,6 +8,7 @@ from tiva.decompositions.carrier import Terms
 from tiva.decompositions.oecd import CELLS, MIX_BY_SIZE, NO_CATEGORIES, NO_SERVICES, in_cells, own_side, partner_side
 from tiva.kernels.arrays import FloatArray
 from tiva.model.operators import Operators
+from tiva.terms import FRACTIONS
 
 Cells = dict[str, FloatArray]
 
@@ -68,7 +69,7 @@ def shares(model: Operators, *, level: str = "country") -> Terms:
     found = {name: _ratio(flows[above], flows[below]) for name, above, below in IN_FLOWS if above in flows}
     found |= _by_partner(cells, level) if level.endswith("bilateral") else _over_partners(model, cells, level)
     axes = tuple(CELLS[i] for i in _AXES[level])
-    said = ("fractions of one; the OECD publishes percent", *(n for n in notes if n in {NO_SERVICES, NO_CATEGORIES}))
+    said = (FRACTIONS, *(n for n in notes if n in {NO_SERVICES, NO_CATEGORIES}))
     return Terms(found, axes, said)
 
 

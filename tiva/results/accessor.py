@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import xarray as xr
 
+from tiva.choosing import named_groups, select_together
 from tiva.errors import GroupError, UnknownLabelError, UnsupportedCombinationError, UsageError, explain, listing
 from tiva.groups import resolve_groups, select_countries, select_sectors
 from tiva.results import export
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from tiva.results.plot import PlotAccessor
 
 Selector = str | Sequence[str] | None
+
+Groups = Mapping[str, str | Sequence[str]] | Sequence[str] | str
+"""Groups whose members are added up: label -> members or group expression, or names of known groups."""
 
 IDENTITY_TOLERANCE = 1e-9
 """Of gross exports: the project's promise; sums of some thousand products stay below 1e-12."""
@@ -53,15 +57,29 @@ def pick(dataset: xr.Dataset, **selectors: Selector) -> xr.Dataset:
     ------
     UnknownLabelError
         A dimension, label or group that does not exist.
+    GroupError
+        A label is named twice: repeated, alone and in a group, or in two groups.
+    UsageError
+        Nothing is selected, not by texts, or one country as exporter and importer.
     """
     notes: list[str] = []
+    chosen: dict[str, tuple[str, ...]] = {}
     for dim, selector in selectors.items():
         if selector is None:
             continue
         if dim not in dataset.dims:
             raise UnknownLabelError("dimension", dim, [str(d) for d in dataset.dims])
-        labels, said = _resolved(dataset, dim, (selector,) if isinstance(selector, str) else tuple(selector))
+        chosen[dim], said = _resolved(dataset, dim, selector)
         notes.extend(said)
+    if len(chosen.get("exporter", ())) == 1 and chosen["exporter"] == chosen.get("importer"):
+        raise UsageError(
+            explain(
+                "exporter and importer are the same country",
+                got=chosen["exporter"][0],
+                expected="two countries: what a country delivers to itself is no export",
+            )
+        )
+    for dim, labels in chosen.items():
         dataset = dataset.sel({dim: list(labels)})
     return _noting(dataset, notes)
 
@@ -74,7 +92,7 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     dataset
         Any result.
     of
-        Term in the denominator; gross exports when left out.
+        Term in the denominator; the gross flow of the result when left out.
     percent
         Percent instead of fractions.
 
@@ -87,9 +105,19 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     ------
     UnknownLabelError
         A denominator that is not a term of the result.
+    UsageError
+        No denominator, and a result without a gross flow: its terms are shares already, or parts of a term.
     """
     names = [str(name) for name in dataset.data_vars]
     base = of if of is not None else _tables.partition(dataset)[0]
+    if base is None:
+        raise UsageError(
+            explain(
+                "this result has no gross flow to take shares of",
+                got=listing(names),
+                do="name the denominator, shares(of=...), or decompose with a method that has gross exports",
+            )
+        )
     if base not in names:
         raise UnknownLabelError("term", base, names)
     unit = dataset[base].attrs.get("units")
@@ -118,7 +146,7 @@ def shares(dataset: xr.Dataset, of: str | None = None, *, percent: bool = False)
     return xr.Dataset(made, attrs=attributes)
 
 
-def sum_groups(dataset: xr.Dataset, groups: Mapping[str, str | Sequence[str]], dim: str = "exporter") -> xr.Dataset:
+def sum_groups(dataset: xr.Dataset, groups: Groups, dim: str = "exporter") -> xr.Dataset:
     """Return the result with labels of one dimension summed into groups; other labels stay as they are.
 
     This is *decompose, then sum*: trade inside a group stays in its exports. For a group that acts as one exporter,
@@ -129,7 +157,7 @@ def sum_groups(dataset: xr.Dataset, groups: Mapping[str, str | Sequence[str]], d
     dataset
         Any result of additive terms.
     groups
-        New label -> labels, or a group expression such as ``"EU27"``.
+        New label -> labels, or a group expression such as ``"EU27"``; names of known groups keep their name.
     dim
         Dimension to sum along.
 
@@ -160,7 +188,7 @@ def sum_groups(dataset: xr.Dataset, groups: Mapping[str, str | Sequence[str]], d
             ),
         )
     labels = [str(label) for label in dataset[dim].values]
-    members, notes = _group_members(dataset, dim, groups, labels)
+    members, notes = _group_members(dataset, dim, named_groups(groups), labels)
     owner = {label: name for name, own in members.items() for label in own}
     targets = [owner.get(label, label) for label in labels]
     order = list(dict.fromkeys(targets))
@@ -241,9 +269,10 @@ def check_identities(dataset: xr.Dataset) -> IdentityReport:
         The result has no gross flow to measure against, as shares have none.
     """
     names = {str(name) for name in dataset.data_vars}
-    if not names or dataset.attrs.get("denominator"):
-        raise UsageError(explain("identities need flows", got="shares" if names else "no terms"))
     gross, parts = _tables.partition(dataset)
+    if gross is None:
+        got = "no terms" if not names else "shares" if dataset.attrs.get("denominator") else listing(sorted(names))
+        raise UsageError(explain("identities need flows, and a gross flow to measure against", got=got))
     scale = float(np.abs(dataset[gross]).sum()) or 1.0
     found: list[Identity] = []
     for left, right in _identities(dataset, names):
@@ -287,20 +316,18 @@ def _evaluate(dataset: xr.Dataset, text: str, gross: str) -> xr.DataArray:
     return total
 
 
-def _resolved(dataset: xr.Dataset, dim: str, wanted: tuple[str, ...]) -> tuple[tuple[str, ...], list[str]]:
-    if not wanted:
+def _resolved(dataset: xr.Dataset, dim: str, wanted: object) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    items = (wanted,) if isinstance(wanted, str) or not isinstance(wanted, Iterable) else tuple(wanted)
+    if isinstance(wanted, Mapping) or not all(isinstance(item, str) for item in items):
+        raise UsageError(explain(f"{dim} is chosen by labels", got=repr(wanted), expected="texts, such as 'MEX'"))
+    if not items:
         raise UsageError(explain(f"empty selection of {dim}", do=f"leave {dim} out to have all"))
     known = tuple(str(label) for label in dataset[dim].values)
-    labels: list[str] = []
-    notes: list[str] = []
-    for item in wanted:
-        if item in known:
-            labels.append(item)
-            continue
-        found, said = _group(dataset, dim, str(item), known)
-        labels.extend(found)
-        notes.extend(said)
-    return tuple(dict.fromkeys(labels)), notes
+
+    def resolve(item: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        return ((item,), ()) if item in known else _group(dataset, dim, item, known)
+
+    return select_together(dim, items, resolve)
 
 
 def _group(dataset: xr.Dataset, dim: str, item: str, known: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -322,15 +349,12 @@ def _group(dataset: xr.Dataset, dim: str, item: str, known: tuple[str, ...]) -> 
 def _group_members(
     dataset: xr.Dataset, dim: str, groups: Mapping[str, str | Sequence[str]], labels: list[str]
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    if not groups:
-        raise UsageError(explain("no groups given", do="name at least one: {'NAFTA': ['USA', 'CAN', 'MEX']}"))
     if dim in _COUNTRY_DIMS:
         found = resolve_groups(groups, labels, year=_year(dataset))
         return {n: s.members for n, s in found.items()}, [note for s in found.values() for note in s.notes]
     members: dict[str, tuple[str, ...]] = {}
     for name, value in groups.items():
-        own, _ = _resolved(dataset, dim, (value,) if isinstance(value, str) else tuple(value))
-        members[name] = own
+        members[name], _ = _resolved(dataset, dim, value)
     _refuse_overlap(dim, members, labels)
     return members, []
 
@@ -407,7 +431,7 @@ class TivaAccessor:
 
     def sum_groups(
         self,
-        groups: Mapping[str, str | Sequence[str]],
+        groups: Groups,
         dim: Literal["exporter", "importer", "sector", "origin", "absorber"] = "exporter",
     ) -> xr.Dataset:
         """Sum labels into groups after the decomposition; see :func:`sum_groups`."""

@@ -65,7 +65,9 @@ def bars(
     _known(dataset, shown)
     if not shown:
         raise UsageError(explain("no terms of this result sum to gross exports", do="name the terms to stack"))
-    table = _by(dataset, "exporter", [gross, *shown])
+    table = _by(dataset, "exporter", [*shown] if gross is None else [gross, *shown])
+    if gross is None:
+        raise UsageError(explain("this result has no gross flow", got=listing(map(str, dataset.data_vars))))
     labels = [str(label) for label in table["exporter"].values]
     _readable(labels, "exporters")
     total = table[gross].values
@@ -215,6 +217,8 @@ def lines(
         )
     gross, _ = partition(dataset)
     _known(dataset, [term])
+    if gross is None:
+        raise UsageError(explain("this result has no gross flow", got=listing(map(str, dataset.data_vars))))
     table = _by(dataset, ("year", "exporter"), [gross, term]).sortby("year")
     known = [str(label) for label in table["exporter"].values]
     if exporters is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ import numpy as np
 
 from tiva.errors import UnknownLabelError, UnsupportedCombinationError, UsageError, explain
 from tiva.results import closure
+from tiva.results.labels import NO_EXPORT_HOME
 from tiva.results.size_text import coverage_lines
-from tiva.terms import find_method
+from tiva.terms import Method, find_method, term
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -31,9 +33,12 @@ ROWS_SHOWN = 40
 VISIBLE = 5e-8
 """Share of gross exports from which a discrepancy is a column: half a unit of the last digit shown is 5e-4."""
 
+BESIDE = ("gvc", "fva_corrected", "fdc_corrected")
+"""Terms that are shown beside those that sum to the gross flow: participation, and what corrects a known bias."""
+
 _SEPARATOR = "  "
 _DIGITS = 4
-"""Significant digits of the largest amount, at least."""
+"""Significant digits of the largest amount, at least; digits after the point of numbers in another unit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +92,7 @@ class Breakdown:
     total_label
         Label of the totals row; empty where terms may not be summed.
     footer
-        Lines below: residual, what is not shown, names of the terms.
+        Lines below: residual, what is not shown, names of the terms, notes of the result.
     """
 
     title: str
@@ -242,7 +247,8 @@ def breakdown(
     Returns
     -------
     Breakdown
-        Sorted by gross exports; amounts in the unit of the table, then shares in % of gross exports of the row.
+        Sorted by the gross flow; amounts in the unit of the table, then shares in % of the gross flow of the row. A
+        result that has no gross flow has no shares, and is sorted by the sum of its terms.
 
     Raises
     ------
@@ -257,23 +263,25 @@ def breakdown(
         raise UsageError(explain("a table needs at least one row", got=f"rows={rows}"))
     dataset = pick(dataset, exporter=exporter, importer=importer, sector=sector)
     gross, shown = _columns_to_show(dataset, terms)
-    dims = tuple(str(d) for d in dataset[gross].dims)
+    first = gross or shown[0]
+    dims = tuple(str(d) for d in dataset[first].dims)
     wide = [name for name in shown if set(dataset[name].dims) - set(dims)]
     if wide:
         raise UsageError(
             explain(
-                f"{', '.join(wide)} cannot stand beside {gross}",
+                f"{', '.join(wide)} cannot stand beside {first}",
                 got=f"dimensions {', '.join(map(str, dataset[wide[0]].dims))}",
                 expected=f"dimensions {', '.join(dims) or 'none'}",
                 do="choose terms of one shape, or use tidy()",
             )
         )
-    amounts = {name: _flat(dataset, name, dims) for name in (gross, *shown)}
-    labels = _labels(dataset, dims)
-    order, cut = _order(amounts, gross, rows)
+    names = [first, *(name for name in shown if name != first)]
+    amounts = {name: _flat(dataset, name, dims) for name in names}
     additive = dataset.attrs.get("additive", "true") == "true" and dataset.sizes.get("year", 1) == 1
+    labels = _labels(dataset, dims)
+    order, cut = _order(amounts, _size(dataset, amounts, gross, additive=additive), rows)
     labels_shown = tuple(labels[i] for i in order) + ((_rest_label(cut, dims),) if len(cut) and additive else ())
-    columns = _columns(dataset, amounts, gross, shown, order, cut, additive=additive)
+    columns = _columns(dataset, amounts, gross, order, cut, additive=additive)
     several = len(order) + len(cut) > 1
     return Breakdown(
         title=str(dataset.attrs.get("title", "")),
@@ -281,16 +289,22 @@ def breakdown(
         labels=labels_shown,
         columns=columns,
         total_label="total" if additive and several else "",
-        footer=_footer(dataset, gross, shown, amounts, cut, additive=additive),
+        footer=_footer(dataset, gross, amounts, cut, additive=additive),
     )
 
 
-def partition(dataset: xr.Dataset) -> tuple[str, tuple[str, ...]]:
-    """Return the gross flow of a result and the terms in it that sum to it (none where no method says so).
+def partition(dataset: xr.Dataset) -> tuple[str | None, tuple[str, ...]]:
+    """Return the gross flow of a result and the terms in it that sum to it.
 
-    For a satellite it is the satellite's ``content`` of the flow.
+    For a satellite the flow is the satellite's ``content`` of it. Shares, and the terms of a method that has no gross
+    flow, have ``None``; no terms where no method says that they sum to it.
     """
     names = [str(name) for name in dataset.data_vars]
+    if "denominator" in dataset.attrs:
+        return None, ()
+    if "vocabulary" in dataset.attrs:
+        flow = str(dataset.attrs.get("gross_flow", ""))
+        return (flow if flow in names else None), ()
     attributes = {key: str(value) for key, value in dataset.attrs.items()}
     try:
         method = find_method(
@@ -301,18 +315,23 @@ def partition(dataset: xr.Dataset) -> tuple[str, tuple[str, ...]]:
             level=attributes.get("level", "country"),
         )
     except (UnknownLabelError, UnsupportedCombinationError):
-        return ("gexp" if "gexp" in names else names[0]), ()
-    gross = next((t for t in (*method.terms, *method.detail_terms) if t in names), names[0])
+        return ("gexp" if "gexp" in names else None), ()
+    gross = "content" if "content" in names else _gross_flow(method, names)
     coarse = [t for t in method.partition if t in names]
-    fine = [t for t in method.detail_terms if t in names and t != gross]
-    if "content" in names:
-        gross = "content"
+    fine = [t for t in method.detail_terms if t in names and t != "gexp"]
     complete = {t for t in method.partition if t != "taxes_margins"} <= set(coarse)
     chosen = coarse if complete and coarse else [*fine, *(t for t in ("taxes_margins",) if t in names)]
-    return gross, tuple(chosen)
+    return gross, tuple(chosen) if gross is not None else ()
 
 
-def _columns_to_show(dataset: xr.Dataset, terms: Sequence[str] | None) -> tuple[str, list[str]]:
+def _gross_flow(method: Method, names: Sequence[str]) -> str | None:
+    """Return the first term where others sum to it, else a term that the catalogue calls a gross flow."""
+    if method.partition:
+        return method.terms[0] if method.terms[0] in names else None
+    return next((t for t in method.terms if t in names and term(t, method.method).unit == "gross flow"), None)
+
+
+def _columns_to_show(dataset: xr.Dataset, terms: Sequence[str] | None) -> tuple[str | None, list[str]]:
     names = [str(name) for name in dataset.data_vars]
     if not names:
         raise UsageError(explain("the result has no terms"))
@@ -324,8 +343,8 @@ def _columns_to_show(dataset: xr.Dataset, terms: Sequence[str] | None) -> tuple[
         return gross, [name for name in terms if name != gross]
     shown = list(parts) or [n for n in names if n not in {gross, "discrepancy"}]
     if parts:
-        shown += [name for name in ("gvc",) if name in names]
-    if "discrepancy" in names and _visible(dataset, gross):
+        shown += [name for name in BESIDE if name in names]
+    if "discrepancy" in names and gross is not None and _visible(dataset, gross):
         shown.append("discrepancy")
     return gross, shown
 
@@ -348,13 +367,22 @@ def _labels(dataset: xr.Dataset, dims: tuple[str, ...]) -> list[tuple[str, ...]]
     return rows if dims else [("all",)]
 
 
-def _order(amounts: dict[str, FloatArray], gross: str, rows: int) -> tuple[list[int], list[int]]:
-    """Rows by falling gross flow: those shown and those cut; rows that are all zero or missing stay out."""
+def _size(dataset: xr.Dataset, amounts: dict[str, FloatArray], gross: str | None, *, additive: bool) -> FloatArray:
+    """Return what rows are sorted by: the gross flow, else the sum of the terms, else the first term."""
+    first = next(iter(amounts))
+    if gross is not None or not additive:
+        return amounts[gross or first]
+    alike = [values for name, values in amounts.items() if _unit(dataset, name) == _unit(dataset, first)]
+    return np.asarray(np.sum(alike, axis=0))
+
+
+def _order(amounts: dict[str, FloatArray], size: FloatArray, rows: int) -> tuple[list[int], list[int]]:
+    """Rows by falling size: those shown and those cut; rows that are all zero or missing stay out."""
     stacked = np.stack(list(amounts.values()))
     alive = np.flatnonzero((np.nan_to_num(stacked) != 0).any(axis=0))
     if not len(alive):
         alive = np.arange(stacked.shape[1])
-    order = alive[np.argsort(-np.nan_to_num(amounts[gross][alive]), kind="stable")]
+    order = alive[np.argsort(-np.nan_to_num(size[alive]), kind="stable")]
     keep = rows if len(order) > rows + 1 else len(order)
     return [int(i) for i in order[:keep]], [int(i) for i in order[keep:]]
 
@@ -366,14 +394,13 @@ def _rest_label(cut: list[int], dims: tuple[str, ...]) -> tuple[str, ...]:
 def _columns(
     dataset: xr.Dataset,
     amounts: dict[str, FloatArray],
-    gross: str,
-    shown: list[str],
+    gross: str | None,
     order: list[int],
     cut: list[int],
     *,
     additive: bool,
 ) -> tuple[Column, ...]:
-    unit = str(dataset[gross].attrs.get("units", ""))
+    unit = _unit(dataset, next(iter(amounts)))
 
     def rows_of(name: str) -> tuple[FloatArray, float]:
         values = amounts[name][order]
@@ -384,36 +411,49 @@ def _columns(
         return values, float(np.nansum(amounts[name])) if summable else np.nan
 
     made, shares = [], []
-    base, base_total = rows_of(gross)
-    scale = max((float(np.nanmax(np.abs(amounts[n][order]), initial=0.0)) for n in (gross, *shown)), default=0.0)
+    scale = max((float(np.nanmax(np.abs(values[order]), initial=0.0)) for values in amounts.values()), default=0.0)
     decimals = int(np.clip(_DIGITS - 1 - np.floor(np.log10(scale)), 0, 8)) if scale > 0 else 0
-    for name in (gross, *shown):
+    for name in amounts:
         values, total = rows_of(name)
-        own_unit = str(dataset[name].attrs.get("units", unit))
-        made.append(Column(name, own_unit, values, total, decimals if own_unit == unit else _DIGITS))
-        if name != gross and own_unit == unit:
+        own_unit = _unit(dataset, name)
+        made.append(Column(name, own_unit, values, total, decimals if own_unit == unit != "1" else _DIGITS))
+        if gross not in {None, name} and own_unit == unit:
+            base, base_total = rows_of(str(gross))
             with np.errstate(divide="ignore", invalid="ignore"):
                 percent = 100.0 * values / base
                 shares.append(Column(name, "%", percent, float(100.0 * np.float64(total) / base_total), 2))
     return (*made, *shares)
 
 
+def _unit(dataset: xr.Dataset, name: str) -> str:
+    return str(dataset[name].attrs.get("units", ""))
+
+
 def _footer(
-    dataset: xr.Dataset,
-    gross: str,
-    shown: list[str],
-    amounts: dict[str, FloatArray],
-    cut: list[int],
-    *,
-    additive: bool,
+    dataset: xr.Dataset, gross: str | None, amounts: dict[str, FloatArray], cut: list[int], *, additive: bool
 ) -> tuple[str, ...]:
-    names = (f"{name}: {dataset[name].attrs.get('long_name', name)}" for name in (gross, *shown))
-    unit = dataset[gross].attrs.get("units", "")
-    lines = [f"amounts in {unit}, shares in % of {gross}; {', '.join(names)}"]
+    names = (f"{name}: {dataset[name].attrs.get('long_name', name)}" for name in amounts)
+    unit = _unit(dataset, next(iter(amounts)))
+    head = {"1": "fractions", "percent": "percent"}.get(unit, f"amounts in {unit}")
+    head += f", shares in % of {gross}" if gross is not None else ""
+    lines = [f"{head}; {', '.join(names)}"]
     if cut:
-        share = np.nansum(amounts[gross][cut]) / np.nansum(amounts[gross])
         what = "summed in one row" if additive else "not shown"
-        lines.append(f"{len(cut):,} smaller rows are {what}: {100 * share:.2f} % of {gross}")
+        share = ""
+        if gross is not None:
+            share = f": {100 * np.nansum(amounts[gross][cut]) / np.nansum(amounts[gross]):.2f} % of {gross}"
+        lines.append(f"{len(cut):,} smaller rows are {what}{share}")
     if not additive:
         lines.append("these rows may not be summed: no totals")
-    return (*lines, *closure.lines(dataset, gross), *coverage_lines(dataset))
+    notes = (f"note: {note}" for note in own_notes(dataset) if note != NO_EXPORT_HOME)
+    return (*lines, *closure.lines(dataset, gross), *coverage_lines(dataset), *notes)
+
+
+def own_notes(dataset: xr.Dataset) -> tuple[str, ...]:
+    """Return the notes of a result, without those of its table, which ``tiva info`` prints."""
+    try:
+        notes = json.loads(str(dataset.attrs.get("notes", "[]")))
+        of_table = json.loads(str(dataset.attrs.get("provenance", "{}"))).get("notes", ())
+    except (ValueError, AttributeError):
+        return ()
+    return tuple(str(note) for note in notes if note not in of_table)
