@@ -32,3 +32,5 @@ def test_generated_documentation_is_what_the_data_say() -> None:
     assert (ROOT / "docs" / "methods.md").read_text(encoding="utf-8") == generate.page()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert generate.with_speed(readme) == readme
+    batches = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    assert generate.with_keys(batches) == batches

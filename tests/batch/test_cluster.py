@@ -9,19 +9,11 @@ import pytest
 
 from tests.batch.conftest import contents
 from tiva.batch import run_plan
-from tiva.batch.cluster import is_scheduler, slurm_cluster
+from tiva.batch.cluster import slurm_cluster
 from tiva.batch.execute import Outcome
 from tiva.errors import MissingExtraError, UsageError
 
 pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
-
-
-def test_names_of_schedulers() -> None:
-    assert is_scheduler("local")
-    assert is_scheduler("slurm")
-    assert is_scheduler("tcp://10.0.0.1:8786")
-    assert not is_scheduler("tcp://HOST:PORT"[:3])
-    assert not is_scheduler("ftp://x")
 
 
 def test_unknown_scheduler_is_refused_before_anything_is_written(project: Path) -> None:

@@ -16,9 +16,6 @@ from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, run_group
 from tiva.batch.jobs import Group
 from tiva.errors import MissingExtraError, OutputError, UsageError, explain
 
-SCHEDULERS = ("processes", "inline", "local", "slurm", "tcp://HOST:PORT")
-"""What ``scheduler`` may be."""
-
 TOPIC = "tiva-batch"
 """Topic under which workers tell what they begin and end."""
 
@@ -29,11 +26,6 @@ GRACE_SECONDS = 2.0
 
 CONNECT_SECONDS = 30.0
 """Time to find a scheduler."""
-
-
-def is_scheduler(name: str) -> bool:
-    """Whether a text names a scheduler."""
-    return name in SCHEDULERS[:-1] or name.startswith(("tcp://", "tls://", "ucx://"))
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tiva.batch.keys import SIZE
 from tiva.errors import UsageError, explain
 
 BASE_BYTES = 350 << 20
@@ -58,7 +59,7 @@ def parse_bytes(text: str | int) -> int:
     UsageError
         It is no size, or not more than zero.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(text), re.IGNORECASE)
+    found = re.fullmatch(SIZE, str(text))
     size = int(float(found[1]) * _SIZES[found[2].upper()]) if found else 0
     if size <= 0:
         raise UsageError(explain("not a size of memory", got=repr(text), expected="such as '8GB' or '512MB'"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import textwrap
 import time
@@ -17,6 +18,7 @@ from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
+from tiva.batch.keys import SCHEDULER, SCHEDULERS
 from tiva.batch.lock import locked
 from tiva.batch.plan import read_plan
 from tiva.batch.progress import Callback, Progress
@@ -240,10 +242,8 @@ class _Settings:
 def _settings(
     plan: Plan, workers: int | None, memory: str | int | None, timeout: float | None, scheduler: str | None
 ) -> _Settings:
-    from tiva.batch.cluster import SCHEDULERS, is_scheduler
-
     chosen = scheduler or plan.scheduler or "processes"
-    if not is_scheduler(chosen):
+    if not re.fullmatch(SCHEDULER, chosen):
         raise UsageError(explain(f"unknown scheduler {chosen!r}", expected=f"one of {', '.join(SCHEDULERS)}"))
     count = plan.workers if workers is None else workers
     limit = plan.timeout if timeout is None else timeout

@@ -19,6 +19,9 @@ NO_SATELLITE = "none"
 BASELINE = "baseline"
 """Name of the unchanged table, where scenarios are listed."""
 
+RESERVED = (NO_MARGINS, BASELINE)
+"""Names that margins, satellites and scenarios may not have."""
+
 MAX_SELECTION = 40
 """Characters of a selection that a label spells out; a longer one is a digest."""
 

@@ -29,6 +29,7 @@ def batch(
     scheduler: str | None = None,
     wait: float = 0.0,
     json: Annotated[bool, _SWITCH] = False,
+    schema: Annotated[bool, _SWITCH] = False,
     common: Common | None = None,
 ) -> int:
     """Run a plan of many tables and methods; what is done already is kept.
@@ -57,11 +58,16 @@ def batch(
         Seconds to wait for another run on the same folder.
     json
         Outcomes as JSON instead of a summary.
+    schema
+        Print the JSON schema of plans, for editors, and do nothing else.
     common
         Options of every command.
     """
-    from tiva.batch import run_plan
+    from tiva.batch import plan_schema, run_plan
 
+    if schema:
+        emit_json(plan_schema())
+        return 0
     common = common or Common()
     report = run_plan(
         plan,
