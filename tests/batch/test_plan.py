@@ -64,6 +64,7 @@ MISTAKES = [
     ("tables = 3\n" + METHOD, 1, 1, "write [[tables]]"),
     ("run = 3\n" + EXAMPLE + METHOD, 1, 7, "must be a table, not a number; write [run]"),
     ("version = 2\n" + EXAMPLE + METHOD, 1, 11, "write version = 1"),
+    (EXAMPLE + METHOD + "[run]\nscheduler = 'inline'\ntimeout = 9\n", 7, 1, "no job can be ended inline"),
     (EXAMPLE + METHOD + "[run]\ntimeout = 0\n", 6, 11, "must be more than 0 seconds"),
     (EXAMPLE + METHOD + "[run]\ntimeout = nan\n", 6, 11, "must be more than 0 seconds"),
     (EXAMPLE + METHOD + "[[margins]]\npath = 'x'\ntheta = nan\n", 7, 9, "must lie between -1 and 1"),

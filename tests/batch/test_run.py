@@ -13,8 +13,10 @@ import tiva
 from tests.batch.conftest import PLAN, contents, small_table
 from tiva.batch import costs, describe, run_plan
 from tiva.batch.execute import Outcome
-from tiva.batch.plan import parse_plan
+from tiva.batch.jobs import expand
+from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
+from tiva.batch.settings import layout_of, settle
 from tiva.errors import OutputError, PartialResultsWarning, PlanError, UnknownLabelError, UsageError
 
 EXACT = 1e-12
@@ -248,6 +250,33 @@ def test_partial_results_are_announced(project: Path) -> None:
     with pytest.warns(PartialResultsWarning, match="2 of 6 results are missing"):
         results = tiva.open_results(project / "out")
     assert list(results["year"].values) == [2000, 2001]
+
+
+def test_time_limits_mean_nothing_inline(project: Path) -> None:
+    with pytest.raises(UsageError, match="no job can be ended inline"):
+        inline(project / "plan.toml", timeout=5)
+    assert not (project / "out").exists()
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    (project / "plan.toml").write_text("[run]\ntimeout = 1e-9\n" + text.replace("version = 1\n", ""), encoding="utf-8")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0
+    assert report.layout.reason.endswith("the plan's limit of 1e-09 s does not hold inline")
+    assert manifest(project / "out")["run"]["timeout_seconds"] is None  # type: ignore[index]
+    with pytest.raises(UsageError, match="a time limit more than 0"):
+        run_plan(project / "plan.toml", timeout=float("nan"), dry_run=True)
+
+
+def test_workers_of_dask_have_room_for_dask_and_the_largest_group(project: Path) -> None:
+    plan, options = read_plan(project / "plan.toml"), {"workers": None, "timeout": None, "memory": None}
+    groups = expand(plan)
+    largest = max(g.cost.memory for g in groups)
+    for scheduler in ("slurm", "tcp://10.0.0.1:8786"):
+        settings = settle(plan, groups, scheduler=scheduler, **options | {"workers": 100})  # type: ignore[arg-type]
+        layout = layout_of(groups, settings)
+        assert layout.workers == len(groups)
+        assert settings.memory // layout.workers * 0.95 > largest + (100 << 20)
+    few = settle(plan, groups, scheduler="local", **options | {"memory": 2 * largest})  # type: ignore[arg-type]
+    assert layout_of(groups, few).workers == 1
 
 
 def test_sizes_of_memory() -> None:

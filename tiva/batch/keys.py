@@ -50,11 +50,11 @@ _RUN = Section(
         ),
         "memory": Key(
             Text(pattern=SIZE, said='{} is not a size of memory; write for example "8GB"'),
-            'Budget for all processes together, such as "8GB".',
+            'Budget for all worker processes together, such as "8GB".',
             shown="80 % of what is free",
         ),
         "timeout": Key(
-            Number(above=0, said="must be more than 0 seconds"), "Seconds a job may take.", shown="no limit"
+            Number(above=0, said="must be more than 0 seconds"), "Seconds a job may take; not inline.", shown="no limit"
         ),
         "scheduler": Key(
             Text(pattern=SCHEDULER, said=f"unknown scheduler {{}}; one of {', '.join(SCHEDULERS)}"),
@@ -62,7 +62,10 @@ _RUN = Section(
             shown="`processes`",
         ),
         "backend": Key(Choice(BACKENDS), "Array library of the dense algebra.", shown="NumPy"),
-    }
+    },
+    rules={
+        "not": {"required": ["scheduler", "timeout"], "properties": {"scheduler": {"enum": ["inline"]}}},
+    },
 )
 
 _TABLE = Section(

@@ -127,6 +127,8 @@ def _run(fields: Fields) -> dict[str, Any]:
     from tiva.batch.costs import parse_bytes
 
     values = {name: fields[name] for name in ("workers", "timeout", "scheduler", "backend")}
+    if fields["scheduler"] == "inline" and fields["timeout"] is not None:
+        fields.problem("timeout", "no job can be ended inline; leave it out, or use another scheduler")
     size: int | None = None
     if fields["memory"] is not None:
         try:

@@ -22,8 +22,9 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
+from tiva.batch.execute import STATUS_KILLED, STATUS_MEMORY, STATUS_TIMEOUT, Outcome, load_libraries, run_group
 from tiva.batch.jobs import Group, Job
+from tiva.batch.memory import Excess, Watch, resident
 from tiva.batch.threads import BLAS_VARIABLES, environment
 
 POLL_SECONDS = 0.5
@@ -54,6 +55,31 @@ class _Worker:
     pending: list[str] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     asked: bool = False
+    excess: Excess | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self.process.pid or 0
+
+    @property
+    def busy(self) -> bool:
+        """Whether it has a group."""
+        return self.group is not None
+
+    @property
+    def estimate(self) -> int:
+        """Bytes that its group was taken to need."""
+        return 0 if self.group is None else self.group.cost.memory
+
+    @property
+    def occupied(self) -> int:
+        """Bytes that others cannot have while it works: what was estimated, or more where it holds more."""
+        return max(self.estimate, resident(self.pid)) if self.busy else 0
+
+    def kill(self) -> None:
+        """End its process at once."""
+        self.process.kill()
 
     @property
     def untouched(self) -> int:
@@ -113,7 +139,8 @@ def run_local(
     workers, threads
         Processes, and threads of BLAS and Numba in each.
     memory
-        Bytes that the estimates of groups running at one time may sum to.
+        Bytes that all workers together may hold: groups whose estimates do not fit together wait for one another, and
+        a worker that outgrows it is ended (on Linux); its job is tried once more alone where it may fit alone.
     timeout
         Seconds a job may take; ``None`` for no limit.
 
@@ -125,11 +152,12 @@ def run_local(
     waiting = sorted(groups, key=lambda g: -g.cost.seconds)
     alive: list[_Worker] = []
     try:
-        while waiting or any(w.group for w in alive):
-            _hand_out(waiting, alive, work, workers, threads, memory)
-            if not waiting and (len(alive) < workers or any(w.group is None for w in alive)):
-                _ask_to_share(alive, memory)
-            yield from _listen(alive, waiting, timeout)
+        with Watch(lambda: tuple(alive), memory):
+            while waiting or any(w.busy for w in alive):
+                _hand_out(waiting, alive, work, workers, threads, memory)
+                if not waiting and (len(alive) < workers or any(not w.busy for w in alive)):
+                    _ask_to_share(alive, memory)
+                yield from _listen(alive, waiting, timeout)
     finally:
         for worker in alive:
             _stop(worker)
@@ -138,15 +166,15 @@ def run_local(
 def _hand_out(waiting: list[Group], alive: list[_Worker], work: Path, workers: int, threads: int, memory: int) -> None:
     """Give each free worker the longest group that fits in what is left of the memory."""
     while waiting:
-        used = sum(w.group.cost.memory for w in alive if w.group is not None)
-        busy = any(w.group is not None for w in alive)
+        worker = next((w for w in alive if not w.busy), None)
+        if worker is None and len(alive) >= workers:
+            return
+        used = sum(w.occupied for w in alive)
+        busy = any(w.busy for w in alive)
         group = next((g for g in waiting if used + g.cost.memory <= memory or not busy), None)
         if group is None:
             return
-        worker = next((w for w in alive if w.group is None), None)
         if worker is None:
-            if len(alive) >= workers:
-                return
             worker = _start(work, threads)
             alive.append(worker)
         waiting.remove(group)
@@ -162,17 +190,11 @@ def _ask_to_share(alive: list[_Worker], memory: int) -> None:
     """Ask the worker with most left to do for half of its jobs, when that saves time and fits in the memory."""
     if any(w.asked for w in alive):
         return
-    used = sum(w.group.cost.memory for w in alive if w.group is not None)
-    able = [
-        w
-        for w in alive
-        if w.group is not None
-        and w.untouched >= 2 * LEAST_SHARED
-        and w.gain > 0
-        and used + w.group.cost.memory <= memory
-    ]
-    if able:
-        chosen = max(able, key=lambda w: w.gain)
+    able = [w for w in alive if w.busy and w.untouched >= 2 * LEAST_SHARED and w.gain > 0]
+    if not able:
+        return
+    chosen = max(able, key=lambda w: w.gain)
+    if sum(w.occupied for w in alive) + chosen.occupied <= memory:
         chosen.asked = True
         with contextlib.suppress(OSError):
             chosen.pipe.send(None)
@@ -198,7 +220,10 @@ def _listen(alive: list[_Worker], waiting: list[Group], timeout: float | None) -
                 message = worker.pipe.recv()
             except (EOFError, OSError, ValueError):
                 alive.remove(worker)
-                yield from _buried(worker, waiting, STATUS_KILLED, _last_words(worker))
+                if worker.excess is not None:
+                    yield from _outgrown(worker, worker.excess, waiting)
+                else:
+                    yield from _buried(worker, waiting, STATUS_KILLED, _last_words(worker))
                 continue
             yield from _heard(worker, message, waiting)
         elif _overdue(worker, timeout):
@@ -265,6 +290,31 @@ def _buried(worker: _Worker, waiting: list[Group], status: str, message: str) ->
     rest = tuple(j for j in group.jobs if j.id in worker.pending and j.id not in lost)
     if rest:
         waiting.insert(0, replace(group, jobs=rest))
+
+
+def _outgrown(worker: _Worker, excess: Excess, waiting: list[Group]) -> Iterator[Event]:
+    """End the job of a worker that held too much; where it may fit without others beside it, try it alone later.
+
+    What is left of the group is taken to need what was held.
+    """
+    worker.process.join(5)
+    group = worker.group
+    if group is None:
+        return
+    current = worker.current or next(iter(worker.pending))
+    held = max(group.cost.memory, min(excess.held, excess.allowed))
+    rest = tuple(j for j in group.jobs if j.id in worker.pending and j.id != current)
+    if rest:
+        waiting.append(replace(group, jobs=rest, cost=replace(group.cost, memory=held)))
+    job = next(j for j in group.jobs if j.id == current)
+    if excess.fits_alone:
+        waiting.append(replace(group, jobs=(job,), cost=replace(group.cost, memory=excess.allowed)))
+        return
+    seconds = time.monotonic() - worker.since
+    yield (
+        "end",
+        Outcome(job.id, job.key, STATUS_MEMORY, seconds=seconds, peak_bytes=excess.held, message=excess.message()),
+    )
 
 
 def _last_words(worker: _Worker) -> str:

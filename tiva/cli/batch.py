@@ -49,7 +49,7 @@ def batch(
     jobs
         Processes; as the plan or the cost model says when left out.
     memory
-        Budget for all processes together, such as 8GB; 80 % of what is free when left out.
+        Budget for all worker processes together, such as 8GB; 80 % of what is free when left out.
     timeout
         Seconds that a job may take.
     scheduler
