@@ -76,16 +76,17 @@ def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         position, said = syntax_position(error, text)
-        raise _refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
+        raise refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
     problems = Problems(Positions(text.replace("\r\n", "\n")))
     check_secrets(problems, values)
     plan = _plan(Fields(values, PLAN, (), problems), text, path, out)
     if problems.found or plan is None:
-        raise _refusal(path, problems.lines())
+        raise refusal(path, problems.lines())
     return plan
 
 
-def _refusal(path: Path, lines: list[str]) -> PlanError:
+def refusal(path: Path, lines: Sequence[str]) -> PlanError:
+    """Return the error that tells all mistakes of a plan, ``line:column: message`` each."""
     shown = "".join(f"\n  {path.name}:{line}" for line in lines)
     count = "one mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     return PlanError(f"the plan has {count}:{shown}", path=path, problems=lines)

@@ -17,8 +17,9 @@ from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
+from tiva.batch.labels import check_labels
 from tiva.batch.lock import locked
-from tiva.batch.plan import read_plan
+from tiva.batch.plan import read_plan, refusal
 from tiva.batch.progress import Callback, Progress
 from tiva.batch.settings import Settings, layout_of, needed, scheduler_of, settle
 from tiva.batch.specs import Plan
@@ -59,6 +60,8 @@ class BatchReport:
         Path of the manifest, ``None`` after a dry run.
     removed
         Results of earlier runs that the plan no longer asks for, removed (or, by a dry run, to be removed).
+    notes
+        ``line:column: message`` of labels that some tables of the plan do not have.
     """
 
     output: Path
@@ -71,6 +74,7 @@ class BatchReport:
     groups: tuple[Group, ...] = field(repr=False)
     manifest: Path | None = None
     removed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -134,6 +138,7 @@ def _dry_summary(report: BatchReport) -> str:
             lines.append(f"  {mark:<9} {job.id} -> {_expected_place(job)}")
     lines.append(f"estimate: {report.seconds:.0f} s; {report.layout.reason}")
     lines.append(f"memory: {costs.format_bytes(report.memory)} allowed")
+    lines.extend(f"some jobs will fail: {note}" for note in report.notes)
     if report.removed:
         lines.append(f"would remove, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")
@@ -218,12 +223,15 @@ def run_plan(
     if scheduler_of(plan, scheduler) == "processes" and not dry_run:
         prepare()
     groups = expand(plan, fetch=not dry_run)
+    wrong, notes = check_labels(plan, groups)
+    if wrong:
+        raise refusal(plan.path, wrong)
     settings = settle(plan, groups, workers=workers, memory=memory, timeout=timeout, scheduler=scheduler)
     if dry_run:
-        return _dry(plan, groups, settings, resume=resume)
+        return _dry(plan, groups, settings, notes, resume=resume)
     outputs.refuse_foreign(plan.output)
     with locked(plan.output, wait):
-        return _Run(plan, groups, settings, resume=resume).run(progress)
+        return _Run(plan, groups, settings, notes, resume=resume).run(progress)
 
 
 def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = None) -> str:
@@ -231,12 +239,25 @@ def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = 
     return run_plan(plan, dry_run=True, out=out).summary()
 
 
-def _dry(plan: Plan, groups: tuple[Group, ...], settings: Settings, *, resume: bool) -> BatchReport:
+def _dry(
+    plan: Plan, groups: tuple[Group, ...], settings: Settings, notes: Sequence[str], *, resume: bool
+) -> BatchReport:
     kept = _kept(plan, groups) if resume else {}
     layout = layout_of(groups, settings)
     seconds = layout_of(_without(groups, kept), settings).seconds
     removed = _leaving(plan, groups, read_events(plan.output))
-    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, seconds, True, groups, removed=removed)
+    return BatchReport(
+        plan.output,
+        (),
+        tuple(kept),
+        layout,
+        settings.memory,
+        seconds,
+        True,
+        groups,
+        removed=removed,
+        notes=tuple(notes),
+    )
 
 
 def _leaving(plan: Plan, groups: Sequence[Group], events: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -267,8 +288,10 @@ def _kept(plan: Plan, groups: Sequence[Group]) -> dict[str, Outcome]:
 class _Run:
     """One run under the lock of its output folder."""
 
-    def __init__(self, plan: Plan, groups: tuple[Group, ...], settings: Settings, *, resume: bool) -> None:
-        self.plan, self.groups, self.settings = plan, groups, settings
+    def __init__(
+        self, plan: Plan, groups: tuple[Group, ...], settings: Settings, notes: Sequence[str], *, resume: bool
+    ) -> None:
+        self.plan, self.groups, self.settings, self.notes = plan, groups, settings, tuple(notes)
         self.begin = time.monotonic()
         events = read_events(plan.output)
         self.kept = _kept(plan, groups) if resume else {}
@@ -310,7 +333,7 @@ class _Run:
         ordered = tuple(self.outcomes[i] for i in self.jobs if i in self.outcomes)
         return BatchReport(
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
-            time.monotonic() - self.begin, False, self.groups, path, self.removed,
+            time.monotonic() - self.begin, False, self.groups, path, self.removed, self.notes,
         )  # fmt: skip
 
     def _work_off(self, progress: bool | Callback) -> None:
@@ -318,6 +341,8 @@ class _Run:
         todo = _without(self.groups, self.kept)
         with Progress(self.plan.output, sum(len(g.jobs) for g in todo), progress) as shown:
             shown.began(f"run: {len(self.jobs)} jobs, {len(self.kept)} unchanged; {self.layout.reason}")
+            for note in self.notes:
+                shown.began(f"{self.plan.path.name}:{note}")
             with contextlib.closing(self._events(todo)) as events:
                 for kind, value in events:
                     if kind == "begin":
