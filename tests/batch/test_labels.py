@@ -50,7 +50,7 @@ def test_names_that_no_table_has_are_refused_with_line_and_column(project: Path)
     assert places == [f"{lines + row}:{column}" for row, column in ((1, 19), (5, 10), (9, 35), (12, 49), (15, 34))]
     said = ["unknown exporter 'CO'", "unknown sector 's7'", "unknown country 'C9'", "unknown country 'C4'", "'C5'"]
     assert all(text in line for text, line in zip(said, found, strict=True)), found
-    assert "did you mean" in found[0]
+    assert "expected: one of C0, C1, C2" in found[0]
     assert "small-t2000, small-t2001, small-t2002" in found[0]
 
 
@@ -129,3 +129,24 @@ def test_labels_of_archives_and_native_files(tmp_path: Path) -> None:
     assert labels_of(tmp_path / "t.nc") is None
     assert labels_of(tmp_path / "none.csv") is None
     assert labels_of(tmp_path / "t.nc", layout="eora26") is None
+
+
+def test_labels_of_parsed_tables_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table that was opened before is looked up in what was parsed then, without reading its source again."""
+    from tiva.batch import labels as module
+    from tiva.batch.jobs import Input, TableSource, digest
+    from tiva.readers.cache import cached
+
+    monkeypatch.setenv("TIVA_DATA", str(tmp_path))
+    source = tmp_path / "source.xlsx"
+    source.write_bytes(b"whatever a slow reader reads")
+    table = small_table(2000)
+    given = Input(str(source), digest(source))
+    entry = TableSource(
+        "t", "catalogue", None, (given,), "wiod2013", 2000, None, {}, "none", None, {}, "baseline", (), None
+    )
+    assert module._labels(entry) is None
+    cached(source, {"layout": None, "year": 2000}, tmp_path / "parsed", lambda: table)
+    found = module._labels(entry)
+    assert found is not None
+    assert (found.countries, found.sectors) == (table.countries, table.sectors)

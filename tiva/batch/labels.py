@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from tiva.batch import positions
-from tiva.batch.jobs import Group, TableSource
+from tiva.batch.jobs import Group, Input, TableSource
 from tiva.batch.specs import BASELINE, Plan, ScenarioSpec
 from tiva.errors import TivaError, UnknownLabelError, listing
 from tiva.groups import resolve_groups
@@ -88,9 +88,19 @@ def _labels(source: TableSource) -> TableLabels | None:
     member = source.options.get("member")
     for file in files:
         found = labels_of(Path(file.path), layout=source.layout, year=source.year, member=member)
+        found = found or (_parsed_before(source, file) if source.kind == "catalogue" else None)
         if found is not None:
             return found
     return None
+
+
+def _parsed_before(source: TableSource, file: Input) -> TableLabels | None:
+    """Return the labels of a table of the catalogue from what was kept when it was opened last."""
+    from data_fetch.store import default_folder
+    from tiva.readers.cache import key_of
+
+    key, _ = key_of(Path(file.path), {**source.options, "year": source.year}, file.sha256)
+    return labels_of(default_folder() / "parsed" / f"{key}.nc")
 
 
 def _lookups(
