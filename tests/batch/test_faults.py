@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,7 @@ import pytest
 import tiva
 from tests.batch.conftest import contents, small_table
 from tests.batch.privileges import bound_by_permissions
+from tests.paths import listed
 from tiva.batch import run_plan, writers
 from tiva.batch.execute import Outcome
 from tiva.batch.journal import JOURNAL_FILE
@@ -29,6 +31,12 @@ from tiva.errors import OutputError, OutputLockedError
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 """How long a loaded machine may take for what takes a second."""
+
+ROUNDS = 4
+"""How often something is ended at random."""
+
+KEPT = {"data", "manifest.json", "journal.jsonl", "run.log", ".lock"}
+"""What an output folder holds after a run."""
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and resource limits")
 
@@ -44,14 +52,16 @@ def undisturbed(project: Path) -> dict[str, str]:
     return contents(project / "quiet")
 
 
-def started(project: Path, before: str = "", scheduler: str = "inline", pause: float = 0.05) -> subprocess.Popen[bytes]:
+def started(
+    project: Path, before: str = "", scheduler: str = "inline", pause: float = 0.05, resume: bool = True
+) -> subprocess.Popen[bytes]:
     """A run in a process of its own that waits after each job."""
     code = (
         f"import time; {before}\n"
         "if __name__ == '__main__':\n"
         "    import tiva.batch\n"
         f"    tiva.batch.run_plan({str(project / 'plan.toml')!r}, scheduler={scheduler!r}, workers=1,\n"
-        f"        progress=lambda done, total, outcome: time.sleep({pause}))\n"
+        f"        resume={resume}, progress=lambda done, total, outcome: time.sleep({pause}))\n"
     )
     script = project / "script.py"
     script.write_text(code, encoding="utf-8")
@@ -83,7 +93,7 @@ def finished(project: Path, undisturbed: dict[str, str]) -> BatchReport:
     manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["status"] == "complete"
     assert {job["path"]: job["sha256"] for job in manifest["jobs"]} == undisturbed
-    assert not (project / "out" / ".work").exists()
+    assert set(listed(project / "out")) <= KEPT, "something was left behind"
     return report
 
 
@@ -100,6 +110,32 @@ def test_kill_9_at_random_moments(project: Path, undisturbed: dict[str, str]) ->
         whole = contents(project / "out")
         assert whole.items() <= undisturbed.items()
     assert finished(project, undisturbed).skipped
+
+
+@posix_only
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.slow
+def test_kill_9_of_anything_at_random_moments(project: Path, undisturbed: dict[str, str]) -> None:
+    """The run or one of its workers is ended at a moment that nobody has chosen, again and again."""
+    chance = random.Random(7)
+    survived = 0
+    for _ in range(ROUNDS):
+        process = started(project, scheduler="processes", pause=0.02, resume=False)
+        until(partial(moved_on, project / "out", 0, process))
+        time.sleep(chance.uniform(0.0, 0.15))
+        victim = chance.choice([process.pid, *descendants(process.pid)]) if process.poll() is None else None
+        if victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE_SECONDS)
+        survived += process.returncode == 0
+        assert contents(project / "out").items() <= undisturbed.items()
+        manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
+        recorded = {job["path"]: job["sha256"] for job in manifest["jobs"] if job["status"] == "ok"}
+        assert recorded.items() <= undisturbed.items()
+        assert manifest["status"] != "complete" or recorded == undisturbed
+        finished(project, undisturbed)
+    assert survived < ROUNDS, "nothing was ended"
 
 
 @posix_only

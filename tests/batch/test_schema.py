@@ -141,8 +141,9 @@ def test_each_declared_value_has_one_verdict(name: str, value: Any) -> None:
 
 
 def test_choices_are_those_of_the_functions_that_take_them() -> None:
-    from tiva.bands.prepare import Conflicts, TraderAllocation
+    from tiva.bands.prepare import Conflicts
     from tiva.bands.split import Infeasible, SplitMethod
+    from tiva.bands.spread import TraderAllocation
     from tiva.readers.satellites import Missing
 
     margins = (DECLARED.lists or {})["margins"]

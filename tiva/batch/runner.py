@@ -18,7 +18,7 @@ from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.labels import check_labels
-from tiva.batch.lock import locked
+from tiva.batch.lock import PROBE, locked
 from tiva.batch.plan import read_plan, refusal
 from tiva.batch.progress import Callback, Progress
 from tiva.batch.settings import Settings, layout_of, needed, scheduler_of, settle
@@ -307,7 +307,11 @@ class _Run:
         self.journal = Journal(plan.output)
 
     def _forget_work(self) -> None:
+        """Remove what is unfinished, also that of runs that were killed."""
         shutil.rmtree(self.plan.output / outputs.WORK_FOLDER, ignore_errors=True)
+        for pattern in (f".{Path(manifest.MANIFEST_FILE).stem}.*", f"{PROBE}*"):
+            for left in self.plan.output.glob(pattern):
+                left.unlink(missing_ok=True)
 
     def run(self, progress: bool | Callback) -> BatchReport:
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
