@@ -96,7 +96,7 @@ def test_a_job_that_outgrows_its_worker_under_dask(project: Path, monkeypatch: p
     import dask
 
     monkeypatch.setattr(costs, "MATRICES", 0.01)
-    monkeypatch.setattr(costs, "METHOD_MATRICES", {})
+    monkeypatch.setattr(costs, "RESULT_COPIES", 0.0)
     text = (project / "plan.toml").read_text(encoding="utf-8")
     (project / "plan.toml").write_text(text.replace('"kww"', '"wwz_third"'), encoding="utf-8")
     small_table(2001, countries=LONG, sectors=20).save(project / "data" / "t2001.nc")

@@ -24,7 +24,7 @@ from tests.batch.privileges import bound_by_permissions
 from tests.paths import listed
 from tiva.batch import run_plan, writers
 from tiva.batch.execute import Outcome
-from tiva.batch.journal import JOURNAL_FILE
+from tiva.batch.journal import JOURNAL_FILE, Journal, read_events
 from tiva.batch.runner import BatchReport
 from tiva.errors import OutputError, OutputLockedError
 
@@ -319,6 +319,19 @@ def test_a_journal_torn_at_any_byte(project: Path, undisturbed: dict[str, str]) 
     for cut in chance.sample(range(len(journal)), 6):
         (project / "out" / JOURNAL_FILE).write_bytes(journal[:cut])
         finished(project, undisturbed)
+        lines = (project / "out" / JOURNAL_FILE).read_bytes().splitlines()
+        assert len(read_events(project / "out")) == len(lines), "a damaged line was left between whole ones"
+
+
+def test_a_line_of_the_journal_that_is_written_in_part_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    with monkeypatch.context() as patch:
+        original = os.write
+        patch.setattr(os, "write", lambda handle, line: original(handle, line[:7]))
+        with pytest.raises(OutputError, match="no space left"):
+            journal.add("begin", {"id": "x"})
+    journal.close()
+    assert read_events(tmp_path) == []
 
 
 def test_a_power_cut_between_file_and_journal(project: Path, undisturbed: dict[str, str]) -> None:

@@ -55,6 +55,7 @@ def underestimated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(costs, "BASE_BYTES", 1 << 20)
         patch.setattr(costs, "MATRICES", 0.01)
+        patch.setattr(costs, "RESULT_COPIES", 0.0)
         assert run(project, PLENTY, "quiet").exit_code == 0
         yield project
 

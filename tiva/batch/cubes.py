@@ -44,8 +44,9 @@ class CubeReport:
     block_bytes
         Size of the largest.
     residual
-        Share of gross exports that the sum over origins misses (value added is a residual: rounding; other inputs
-        published apart: their part is in ``taxes_margins`` of the decompositions, not here).
+        Share of gross exports that the sum over origins misses: rounding where value added is a residual; what is in
+        ``taxes_margins`` of the decompositions where it is as published; and exports of rows without output, which
+        are in their ``discrepancy``.
     """
 
     shape: tuple[int, int, int]

@@ -17,7 +17,6 @@ from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
-from tiva.batch.labels import check_labels
 from tiva.batch.lock import PROBE, locked
 from tiva.batch.plan import read_plan, refusal
 from tiva.batch.progress import Callback, Progress
@@ -223,15 +222,25 @@ def run_plan(
     if scheduler_of(plan, scheduler) == "processes" and not dry_run:
         prepare()
     groups = expand(plan, fetch=not dry_run)
-    wrong, notes = check_labels(plan, groups)
-    if wrong:
-        raise refusal(plan.path, wrong)
+    notes = _unknown_labels(plan, groups)
     settings = settle(plan, groups, workers=workers, memory=memory, timeout=timeout, scheduler=scheduler)
     if dry_run:
         return _dry(plan, groups, settings, notes, resume=resume)
     outputs.refuse_foreign(plan.output)
     with locked(plan.output, wait):
         return _Run(plan, groups, settings, notes, resume=resume).run(progress)
+
+
+def _unknown_labels(plan: Plan, groups: Sequence[Group]) -> list[str]:
+    """Refuse names that no table has, and return what is to be said about those that some tables have."""
+    if not plan.scenarios and not any(m.exporter or m.importer or m.sector for m in plan.methods):
+        return []
+    from tiva.batch.labels import check_labels
+
+    wrong, notes = check_labels(plan, groups)
+    if wrong:
+        raise refusal(plan.path, wrong)
+    return notes
 
 
 def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = None) -> str:
