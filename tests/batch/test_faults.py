@@ -22,8 +22,9 @@ import tiva
 from tests.batch.conftest import contents, small_table
 from tests.batch.privileges import bound_by_permissions
 from tests.paths import listed
-from tiva.batch import run_plan, writers
+from tiva.batch import costs, run_plan, scenarios, writers
 from tiva.batch.execute import Outcome
+from tiva.batch.jobs import TableSource
 from tiva.batch.journal import JOURNAL_FILE, Journal, read_events
 from tiva.batch.runner import BatchReport
 from tiva.errors import OutputError, OutputLockedError
@@ -245,6 +246,28 @@ def test_an_input_that_changes_in_the_middle(project: Path, undisturbed: dict[st
     assert len(finished(project, undisturbed).skipped) == 4
 
 
+def test_an_input_that_is_replaced_while_it_is_read(
+    project: Path, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a table that is whole and right, and not that of the plan."""
+    path = project / "data" / "t2001.nc"
+    good, original = path.read_bytes(), scenarios.load_table
+
+    def replaced(source: TableSource) -> tiva.IcioTable:
+        if source.name == "small-t2001":
+            small_table(2001, seed=9).save(path)
+        return original(source)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scenarios, "load_table", replaced)
+        report = inline(project)
+    assert {o.id.split("_")[0] for o in report.failed} == {"small-t2001"}
+    assert all("changed while the batch ran" in o.message for o in report.failed)
+    assert contents(project / "out").items() <= undisturbed.items()
+    path.write_bytes(good)
+    assert len(finished(project, undisturbed).skipped) == 4
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc refuses new folders even to root")
 def test_an_output_that_cannot_be_written(project: Path) -> None:
     with pytest.raises(OutputError, match="cannot write to the output folder"):
@@ -360,6 +383,22 @@ def test_a_run_that_was_interrupted_is_not_taken_for_a_whole_one(project: Path) 
     assert manifest["counts"] == {"ok": 2, "pending": 4}
     with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
         tiva.open_results(project / "out")
+
+
+def test_a_run_that_is_resumed_keeps_its_threads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums in another order would differ in their last digits from those of the results that are kept."""
+    monkeypatch.setattr(costs, "cores", lambda: 2)
+
+    def interrupt(done: int, total: int, outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        run_plan(project / "plan.toml", scheduler="inline", workers=1, progress=interrupt)
+    assert [e["threads"] for e in read_events(project / "out") if e["event"] == "run"] == [2]
+    report = run_plan(project / "plan.toml", workers=2, progress=False)
+    assert len(report.skipped) == 1
+    assert (report.layout.workers, report.layout.threads) == (2, 2)
+    assert run_plan(project / "plan.toml", workers=2, progress=False, resume=False).layout.threads == 1
 
 
 def test_a_moved_folder_resumes(project: Path, undisturbed: dict[str, str]) -> None:

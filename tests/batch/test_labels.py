@@ -143,7 +143,7 @@ def test_labels_of_parsed_tables_of_the_catalogue(tmp_path: Path, monkeypatch: p
     table = small_table(2000)
     given = Input(str(source), digest(source))
     entry = TableSource(
-        "t", "catalogue", None, (given,), "wiod2013", 2000, None, {}, "none", None, {}, "baseline", (), None
+        "t", "catalogue", None, (given,), "wiod2013", 2000, None, {}, {}, "none", None, {}, "baseline", (), None
     )
     assert module._labels(entry) is None
     cached(source, {"layout": None, "year": 2000}, tmp_path / "parsed", lambda: table)

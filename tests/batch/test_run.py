@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -460,3 +461,36 @@ def test_tables_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     direct = tiva.decompose(tiva.read(workbook), "kww")
     stored = tiva.open_results(tmp_path / "out").squeeze()
     np.testing.assert_allclose(stored["gexp"], direct["gexp"], rtol=EXACT)
+
+
+def test_files_that_options_of_a_reader_name_are_inputs(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative to the plan, wherever the run is started; a change of theirs changes the result."""
+    table = small_table(2000)
+    numbers = {"intermediate": table.intermediate, "final_demand": table.final_demand_by_absorber}
+    labels = {"countries": table.countries, "sectors": table.sectors, "final_demand_categories": ["f"], "year": 2000}
+    np.savez(project / "t.npz", **numbers, **{k: np.array(v) for k, v in labels.items()})
+
+    def below(taxes: float) -> None:
+        rows = np.array([np.full(6, taxes), table.value_added - taxes])
+        np.savez(project / "below.npz", rows=np.array(["r99", "r64"]), intermediate=rows, final_demand=np.zeros((2, 3)))
+
+    options = "options = { bottom_rows = 'below.npz', value_added = 'published' }"
+    text = PLAN.format(form="parquet").replace('["data/*.nc"]', f"'t.npz'\n{options}")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    below(0.0)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    first = inline(project / "plan.toml")
+    assert first.exit_code == 0, first.summary()
+    assert {Path(i["path"]).name for i in manifest(project / "out")["inputs"]} == {"t.npz", "below.npz"}  # type: ignore[attr-defined]
+    told = manifest(project / "out")["jobs"][0]["options"]["table"]  # type: ignore[index]
+    assert told["option_files"] == {"bottom_rows": "below.npz"}
+    assert len(inline(project / "plan.toml").skipped) == 2
+    below(0.01)
+    again = inline(project / "plan.toml")
+    assert again.skipped == ()
+    assert {o.table_sha256 for o in again.outcomes}.isdisjoint(o.table_sha256 for o in first.outcomes)
+    moved = project.parent / f"{project.name}-moved"
+    shutil.copytree(project, moved)
+    assert len(inline(moved / "plan.toml").skipped) == 2

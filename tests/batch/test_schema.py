@@ -30,7 +30,8 @@ VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
 
 BEYOND = (
     "do not go together", "has no year", "unknown data set",  # catalogues
-    "no such table", "nothing matches",  # files
+    "no such table", "nothing matches", "no such file",  # files
+    "unknown layout", "did you mean 'member'", "of layout 'cepal'", "labels: the path",  # readers
     "keep secrets out",  # whatever looks like one
     "A -> B -> A", "unknown scenario", "used twice",  # names that refer to each other
     "not a range of years",  # order of two numbers

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tiva.batch.positions import Path, Position, Positions
 from tiva.batch.shapes import Shape, called
 from tiva.errors import suggest
+
+
+def unknown(kind: str, name: str, known: Sequence[str]) -> str:
+    """Say that a name is not known, and which one may be meant."""
+    close = suggest(name, known)
+    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
+    return f"unknown {kind} {name!r}{hint}"
 
 
 class Problems:
@@ -142,9 +149,7 @@ class Fields:
         self._values = {name: self._read(name, key) for name, key in section.keys.items()}
         for name in given:
             if name not in section.names:
-                close = suggest(name, section.names)
-                hint = f"; did you mean {close[0]!r}?" if close else f"; known here: {', '.join(sorted(section.names))}"
-                problems.add(self.at(name), f"unknown key {name!r}{hint}")
+                problems.add(self.at(name), unknown("key", name, section.names))
 
     def _read(self, name: str, key: Key) -> Any:
         if name not in self._given:

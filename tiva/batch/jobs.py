@@ -47,7 +47,8 @@ class Input:
 class TableSource:
     """One table of one year, and how it is changed before any method sees it.
 
-    ``companions`` are further files that are read with it: labels beside it, or the files of a catalogue entry.
+    ``companions`` are further files that are read with it: labels beside it, or the files of a catalogue entry;
+    ``option_inputs`` those that options of the reader name.
     """
 
     name: str
@@ -58,6 +59,7 @@ class TableSource:
     year: int | None
     layout: str | None
     options: Mapping[str, Any]
+    option_inputs: Mapping[str, Input]
     margins_name: str
     margins: MarginSpec | None
     margins_inputs: Mapping[str, Input]
@@ -72,7 +74,12 @@ class TableSource:
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files behind it."""
-        return (*(() if self.input is None else (self.input,)), *self.companions, *self.margins_inputs.values())
+        more = (*self.companions, *self.option_inputs.values(), *self.margins_inputs.values())
+        return more if self.input is None else (self.input, *more)
+
+    def reader_options(self) -> dict[str, Any]:
+        """Return the options of the reader, those that name files too."""
+        return {**self.options, **{name: given.path for name, given in self.option_inputs.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,11 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
     """
     groups: list[Group] = []
     taken: set[str] = set()
+    used = {method.satellite for method in plan.methods}
     satellites = {
-        s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options) for s in plan.satellites
+        s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options)
+        for s in plan.satellites
+        if s.name in used
     }
     for source in _sources(plan, fetch=fetch):
         specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
@@ -236,6 +246,7 @@ def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
                 year=year,
                 layout=table.layout,
                 options=table.options,
+                option_inputs={name: Input(str(file), digest(file)) for name, file in table.option_files.items()},
                 margins_name=NO_MARGINS,
                 margins=None,
                 margins_inputs={},
@@ -344,6 +355,7 @@ def _described(source: TableSource) -> dict[str, Any]:
     values = asdict(source)
     values["input"] = source.input.sha256 if source.input else None
     values["companions"] = [given.sha256 for given in source.companions]
+    values["option_inputs"] = {name: given.sha256 for name, given in source.option_inputs.items()}
     values["margins_inputs"] = {name: given.sha256 for name, given in source.margins_inputs.items()}
     if source.backend:
         values["backend_version"] = backend_version(source.backend)

@@ -76,7 +76,12 @@ _TABLE = Section(
         "name": Key(label(), "Used in file names and results.", shown="`example`, the entry, or `table1`, ..."),
         "years": Key(Years(), "Years to read; needed with `catalogue`.", (), shown="the year in the file"),
         "layout": Key(Text(), "As for `tiva.read`.", shown="recognised from content"),
-        "options": Key(Table(), "Options of the reader, as for `tiva.read`.", {}, shown="none"),
+        "options": Key(
+            Table(),
+            "Options of the reader, as for `tiva.read`; files in them are inputs, relative to the plan.",
+            {},
+            shown="none",
+        ),
         "margins": Key(_TEXTS, f'Margins that apply to these tables ("{NO_MARGINS}": unchanged).', shown="all"),
         "scenarios": Key(_TEXTS, f'Scenarios that apply to these tables ("{BASELINE}": unchanged).', shown="all"),
     },

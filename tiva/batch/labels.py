@@ -97,7 +97,7 @@ def _parsed_before(source: TableSource, file: Input) -> TableLabels | None:
     from data_fetch.store import default_folder
     from tiva.readers.cache import key_of
 
-    key, _ = key_of(Path(file.path), {**source.options, "year": source.year}, file.sha256)
+    key, _ = key_of(Path(file.path), {**source.reader_options(), "year": source.year}, file.sha256)
     return labels_of(default_folder() / "parsed" / f"{key}.nc")
 
 

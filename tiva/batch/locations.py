@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tiva.batch.fields import Fields, Problems
-    from tiva.batch.specs import MarginSpec, SatelliteSpec, TableSpec
+    from tiva.batch.specs import TableSpec
 
 _SHELL = re.compile(r"\$|`|;|\||&|<|>|\n|\r|\x00|^[~!]|%[A-Za-z_][A-Za-z0-9_]*%|\{[^{}]*(?:,|\.\.)[^{}]*\}")
 _SECRET = re.compile(
@@ -112,7 +112,7 @@ def check_places(
     from_plan: bool,
     tables: Iterable[TableSpec],
     searched: Mapping[int, Sequence[str]],
-    more: Iterable[MarginSpec | SatelliteSpec],
+    more: Iterable[Path],
     plan: Path,
 ) -> None:
     """Note an output folder that lies among the inputs, or holds them.
@@ -146,10 +146,9 @@ def check_places(
             if _is_searched(output, base, pattern, plan.parent.resolve()):
                 said = f"the output folder {output} lies in {base}, where inputs are looked for"
                 problems.add(at or where, said, value=True)
-    for given in more:
-        if given.file.is_relative_to(output):
-            said = f"the input {given.file} of {given.name!r} lies in the output folder {output}"
-            problems.add(at, said, value=bool(at))
+    for file in more:
+        if file.is_relative_to(output):
+            problems.add(at, f"the input {file} lies in the output folder {output}", value=bool(at))
 
 
 def _is_searched(output: Path, base: Path, pattern: str, root: Path) -> bool:

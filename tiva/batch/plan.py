@@ -10,10 +10,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tiva.batch.fields import Fields, Problems
+from tiva.batch.fields import Fields, Problems, unknown
 from tiva.batch.keys import PLAN
 from tiva.batch.locations import check_places, check_secrets, existing, find_files, resolved
 from tiva.batch.positions import Positions, syntax_position
+from tiva.batch.reading import reading
 from tiva.batch.shapes import as_label
 from tiva.batch.specs import (
     BASELINE,
@@ -28,7 +29,7 @@ from tiva.batch.specs import (
     ScenarioSpec,
     TableSpec,
 )
-from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain, suggest
+from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain
 from tiva.terms import find_method
 
 EXAMPLE_PLAN = "example_plan.toml"
@@ -114,7 +115,11 @@ def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | 
     _check_names(top, named, given)
     target = (Path(out).resolve() if out is not None else resolved(output, "folder", root)) or root
     searched = {i: f["paths"] or () for i, f in enumerate(given["tables"])}
-    more = [*named["margins"], *named["satellites"]]
+    more = [
+        *(file for table in named["tables"] for file in table.option_files.values()),
+        *(file for margin in named["margins"] for file in (margin.file, *margin.more.values())),
+        *(satellite.file for satellite in named["satellites"]),
+    ]
     check_places(top.problems, target, out is None, named["tables"], searched, more, path)
     if top.problems.found:
         return None
@@ -151,14 +156,17 @@ def _table(fields: Fields, index: int, root: Path) -> TableSpec:
     for name in ("years", "layout", "options"):
         if example and name in fields:
             fields.problem(name, "does not go with example = true")
+    kind = "example" if example else "catalogue" if catalogue else "files"
+    options, option_files = ({}, {}) if example else reading(fields, kind, root)
     return TableSpec(
         name=fields["name"] or ("example" if example else as_label(catalogue) if catalogue else f"table{index + 1}"),
-        kind="example" if example else "catalogue" if catalogue else "files",
+        kind=kind,
         files=files,
         catalogue=catalogue,
         years=years,
         layout=fields["layout"],
-        options=fields["options"],
+        options=options,
+        option_files=option_files,
         margins=fields["margins"],
         scenarios=fields["scenarios"],
     )
@@ -173,7 +181,7 @@ def _check_catalogue(fields: Fields, name: str, years: tuple[int, ...]) -> None:
     try:
         catalogue()[name].select(years)
     except UnknownLabelError as error:
-        fields.problem("catalogue", _unknown("data set", name, error.known), value=True)
+        fields.problem("catalogue", unknown("data set", name, error.known), value=True)
     except TivaError as error:
         fields.problem("years", " ".join(line.strip() for line in str(error).splitlines()), value=True)
 
@@ -269,7 +277,7 @@ def _check_cycles(top: Fields, scenarios: Sequence[ScenarioSpec]) -> None:
     for index, scenario in enumerate(scenarios):
         at = ("scenarios", index, "based_on")
         if scenario.based_on and scenario.based_on not in {*parents, BASELINE}:
-            top.problems.add(at, _unknown("scenario", scenario.based_on, tuple(parents)), value=True)
+            top.problems.add(at, unknown("scenario", scenario.based_on, tuple(parents)), value=True)
             continue
         seen = [scenario.name]
         while parents.get(seen[-1]):
@@ -297,12 +305,6 @@ def _check_group_cycles(top: Fields, scenarios: Sequence[ScenarioSpec]) -> None:
                     waiting += [m for m in scenario.groups[member] if m in scenario.groups]
 
 
-def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
-    close = suggest(name, known)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
-    return f"unknown {kind} {name!r}{hint}"
-
-
 _UNCHANGED = {"margins": NO_MARGINS, "scenarios": BASELINE, "satellites": NO_SATELLITE}
 
 
@@ -325,4 +327,4 @@ def _check_names(top: Fields, named: Mapping[str, tuple[Any, ...]], given: Mappi
         for fields in given[kind]:
             for place, name in fields.items(key):
                 if name not in known[what]:
-                    top.problems.add(place, _unknown(what.removesuffix("s"), name, known[what]), value=True)
+                    top.problems.add(place, unknown(what.removesuffix("s"), name, known[what]), value=True)

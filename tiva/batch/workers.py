@@ -301,12 +301,13 @@ def _outgrown(worker: _Worker, excess: Excess, waiting: list[Group]) -> Iterator
     group = worker.group
     if group is None:
         return
-    current = worker.current or next(iter(worker.pending))
     held = max(group.cost.memory, min(excess.held, excess.allowed))
-    rest = tuple(j for j in group.jobs if j.id in worker.pending and j.id != current)
+    rest = tuple(j for j in group.jobs if j.id in worker.pending and j.id != worker.current)
     if rest:
         waiting.append(replace(group, jobs=rest, cost=replace(group.cost, memory=held)))
-    job = next(j for j in group.jobs if j.id == current)
+    job = next((j for j in group.jobs if j.id == worker.current), None)
+    if job is None:  # what it held was left from a group before
+        return
     if excess.fits_alone:
         waiting.append(replace(group, jobs=(job,), cost=replace(group.cost, memory=excess.allowed)))
         return
