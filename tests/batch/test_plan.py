@@ -207,6 +207,14 @@ def test_secrets_are_refused_wherever_they_stand(tmp_path: Path) -> None:
     assert not any("hunter2" in p for p in found)
 
 
+def test_secrets_are_refused_in_comments_too(tmp_path: Path) -> None:
+    found = problems(EXAMPLE + METHOD + '# "token = abc" is no text here\nversion = 1 # see "#"', tmp_path)
+    assert any(p.startswith("5:1: ") and "comment" in p for p in found), found
+    assert not any("abc" in p for p in found)
+    text = EXAMPLE + METHOD + "[output]\nfolder = 'a#b' # a plain word\n"
+    assert parse_plan(text, tmp_path / "plan.toml").output.name == "a#b"
+
+
 def test_an_entry_with_several_perimeters_and_a_name(tmp_path: Path) -> None:
     text = EXAMPLE + "[[methods]]\nmethod = 'my'\nperimeter = ['country', 'world']\n"
     for extra in ("", "name = 'mine'\n"):

@@ -32,6 +32,13 @@ _SECRET_KEY = re.compile(
 )
 
 
+def check_comments(problems: Problems) -> None:
+    """Note comments that look as if they held a secret: they are kept with the rest of the plan."""
+    for position, text in problems.positions.comments:
+        if _SECRET.search(text):
+            problems.found.append((position, f"the comment looks as if it holds a password or key; {_NO_SECRETS}"))
+
+
 def check_secrets(problems: Problems, value: object, path: tuple[str | int, ...] = ()) -> None:
     """Note every text of a plan that looks like a secret, wherever it stands: plans are kept in results."""
     if isinstance(value, dict):

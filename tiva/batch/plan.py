@@ -12,7 +12,7 @@ from typing import Any
 
 from tiva.batch.fields import Fields, Problems, unknown
 from tiva.batch.keys import PLAN
-from tiva.batch.locations import check_places, check_secrets, existing, find_files, resolved
+from tiva.batch.locations import check_comments, check_places, check_secrets, existing, find_files, resolved
 from tiva.batch.positions import Positions, syntax_position
 from tiva.batch.reading import reading
 from tiva.batch.shapes import as_label
@@ -80,6 +80,7 @@ def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
         raise refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
     problems = Problems(Positions(text.replace("\r\n", "\n")))
     check_secrets(problems, values)
+    check_comments(problems)
     plan = _plan(Fields(values, PLAN, (), problems), text, path, out)
     if problems.found or plan is None:
         raise refusal(path, problems.lines())
