@@ -141,16 +141,30 @@ def test_kill_9_of_anything_at_random_moments(project: Path, undisturbed: dict[s
 
 @posix_only
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_kill_9_takes_the_workers_along(project: Path, undisturbed: dict[str, str]) -> None:
-    process = started(project, scheduler="processes")
+@pytest.mark.slow
+def test_kill_9_takes_the_workers_along(project: Path) -> None:
+    """At once: a job that goes on without its run would still fill memory and disk."""
+    with_a_long_job(project)
+    inline(project, out=project / "quiet")
+    # A busy disk would give the job the time to end before.
+    process = started(project, before="import os; os.fsync = lambda _: None", scheduler="processes", pause=0.0)
     until(lambda: journal_lines(project / "out") > 0)
     children = descendants(process.pid)
     process.kill()
     process.communicate()
-    assert children
     assert len(children) > 1
     until(lambda: not any(_alive(pid) for pid in children))
-    finished(project, undisturbed)
+    assert [p for p in (project / "out" / ".work").rglob("*") if p.is_file()] == [], "a worker ended its job first"
+    finished(project, contents(project / "quiet"))
+
+
+def with_a_long_job(project: Path) -> None:
+    """Make the second job of the plan's only group one that lasts a while."""
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    middle = '[[methods]]\nmethod = "wwz_third"\nlevel = "sector-bilateral"\n[[methods]]\nmethod = "kww"\n'
+    text = text.replace('[[methods]]\nmethod = "kww"\n', middle).replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    small_table(2000, countries=30, sectors=20).save(project / "data" / "t2000.nc")
 
 
 def descendants(pid: int) -> list[int]:
@@ -174,11 +188,7 @@ def test_a_killed_worker_ends_its_job_only(project: Path, monkeypatch: pytest.Mo
     """The job that it was at is in the middle of its group: what is left of the group goes to another worker."""
     import multiprocessing
 
-    text = (project / "plan.toml").read_text(encoding="utf-8")
-    middle = '[[methods]]\nmethod = "wwz_third"\nlevel = "sector-bilateral"\n[[methods]]\nmethod = "kww"\n'
-    text = text.replace('[[methods]]\nmethod = "kww"\n', middle).replace("data/*.nc", "data/t2000.nc")
-    (project / "plan.toml").write_text(text, encoding="utf-8")
-    small_table(2000, countries=30, sectors=20).save(project / "data" / "t2000.nc")  # the job lasts a while
+    with_a_long_job(project)
     inline(project, out=project / "quiet")
     killed: list[int] = []
     add = Journal.add
