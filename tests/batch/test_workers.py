@@ -37,13 +37,13 @@ def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: 
     quiet = run_plan(project / "plan.toml", scheduler="inline", progress=False, out=project / "quiet")
     monkeypatch.setattr(workers._Worker, "gain", property(lambda self: 1.0))
     taken: list[set[str]] = []
-    take_back = workers._take_back
+    take_back = workers._Pool._take_back
 
-    def watched(worker: Any, given: set[str], waiting: list[Group]) -> None:
+    def watched(pool: Any, worker: Any, given: set[str]) -> None:
         taken.append(given)
-        take_back(worker, given, waiting)
+        take_back(pool, worker, given)
 
-    monkeypatch.setattr(workers, "_take_back", watched)
+    monkeypatch.setattr(workers._Pool, "_take_back", watched)
     report = run_plan(project / "plan.toml", workers=2, progress=False)
     assert report.exit_code == 0
     assert sorted(o.id for o in report.outcomes) == sorted(o.id for o in quiet.outcomes)
