@@ -12,12 +12,15 @@ from tests.batch.conftest import contents, small_table
 from tests.batch.test_faults import until
 from tests.paths import ROOT
 from tiva.batch import costs, run_plan
-from tiva.batch.cluster import slurm_cluster
+from tiva.batch.cluster import ANY_PORT, slurm_cluster
 from tiva.batch.execute import Outcome, load_libraries
 from tiva.errors import MissingExtraError, UsageError
 
 pytest.importorskip("distributed", reason="the extra 'cluster' is not installed")
 
+
+MIDDLE = '"wwz_third"\n[[methods]]\nmethod = "kww"'
+"""A method in the middle of the jobs of a table."""
 
 LONG = 100
 """Countries of a table with 20 sectors whose ``wwz_third`` takes some seconds and more than half a GB."""
@@ -49,7 +52,7 @@ def test_a_worker_killed_under_dask(project: Path) -> None:
 
     run_plan(project / "plan.toml", scheduler="inline", progress=False, out=project / "quiet")
     with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=ANY_PORT) as cluster,  # type: ignore[no-untyped-call]
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         pids = client.run(os.getpid)
@@ -71,10 +74,10 @@ def test_a_job_that_takes_too_long_under_dask(project: Path) -> None:
     from distributed import Client, LocalCluster
 
     text = (project / "plan.toml").read_text(encoding="utf-8")
-    (project / "plan.toml").write_text(text.replace('"kww"', '"wwz_third"'), encoding="utf-8")
+    (project / "plan.toml").write_text(text.replace('"kww"', MIDDLE), encoding="utf-8")
     small_table(2001, countries=LONG, sectors=20).save(project / "data" / "t2001.nc")
     with (
-        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as cluster,  # type: ignore[no-untyped-call]
+        LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=ANY_PORT) as cluster,  # type: ignore[no-untyped-call]
         Client(cluster) as client,  # type: ignore[no-untyped-call]
     ):
         client.run(load_libraries)
@@ -84,6 +87,7 @@ def test_a_job_that_takes_too_long_under_dask(project: Path) -> None:
         assert {o.id: o.status for o in report.outcomes if o.status != "ok"} == {
             "small-t2001_wwz_third_country": "timed out"
         }, report.summary()
+        assert len(report.outcomes) == 9
         assert f"longer than its limit of {LIMIT_SECONDS:g} s" in report.failed[0].message
         until(lambda: bool(pids := set(client.run(os.getpid).values())) and pids.isdisjoint(before))
     assert report.exit_code == 1
@@ -98,13 +102,14 @@ def test_a_job_that_outgrows_its_worker_under_dask(project: Path, monkeypatch: p
     monkeypatch.setattr(costs, "MATRICES", 0.01)
     monkeypatch.setattr(costs, "RESULT_COPIES", 0.0)
     text = (project / "plan.toml").read_text(encoding="utf-8")
-    (project / "plan.toml").write_text(text.replace('"kww"', '"wwz_third"'), encoding="utf-8")
+    (project / "plan.toml").write_text(text.replace('"kww"', MIDDLE), encoding="utf-8")
     small_table(2001, countries=LONG, sectors=20).save(project / "data" / "t2001.nc")
     with dask.config.set({"distributed.scheduler.allowed-failures": 0}):
         report = run_plan(project / "plan.toml", scheduler="local", workers=1, progress=False, memory=ONE_WORKER)
     assert {o.id: o.status for o in report.outcomes if o.status != "ok"} == {
         "small-t2001_wwz_third_country": "worker died"
     }, report.summary()
+    assert len(report.outcomes) == 9
     assert "out of memory? a worker has its part of --memory only" in report.failed[0].message
 
 

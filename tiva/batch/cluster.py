@@ -27,6 +27,9 @@ GRACE_SECONDS = 2.0
 MAX_LOSSES = 3
 """Times that a group is tried again after Dask has given it up without any of its jobs having begun."""
 
+ANY_PORT = ":0"
+"""Where the pages of a scheduler are served: the usual port may be that of another run on this machine."""
+
 CONNECT_SECONDS = 30.0
 """Time to find a scheduler."""
 
@@ -65,7 +68,7 @@ def client_of(scheduler: str, *, workers: int, memory: int) -> Iterator[Any]:
             stack.enter_context(dask.config.set({f"distributed.worker.memory.{k}": v for k, v in MEMORY.items()}))
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=None
+                    n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=ANY_PORT
                 )
             )
             yield stack.enter_context(Client(cluster))
@@ -112,7 +115,8 @@ def slurm_cluster(memory: int, **options: Any) -> Any:
         raise MissingExtraError("dask-jobqueue", "cluster", "the scheduler 'slurm'") from error
     before = [*(dask.config.get("jobqueue.slurm.job-script-prologue", None) or ())]
     before += [f"export DASK_DISTRIBUTED__WORKER__MEMORY__{name.upper()}={value}" for name, value in MEMORY.items()]
-    settings = {"job_script_prologue": before, **options}
+    listening = {"dashboard_address": ANY_PORT, **(dask.config.get("jobqueue.slurm.scheduler-options", None) or {})}
+    settings = {"job_script_prologue": before, "scheduler_options": listening, **options}
     return SLURMCluster(cores=1, processes=1, memory=f"{max(memory, 1 << 20)}B", **settings)
 
 
