@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import shutil
 import time
 import traceback
@@ -11,7 +12,6 @@ import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,7 +120,7 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
     return decompose(model, **job.method.arguments())
 
 
-@cache
+@functools.cache
 def load_libraries() -> None:
     """Import what jobs need and load the compiled kernels, so that a start is not counted as time of a first job.
 

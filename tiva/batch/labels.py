@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -93,12 +94,19 @@ def _labels(source: TableSource) -> TableLabels | None:
 
 
 def _parsed_before(source: TableSource, file: Input) -> TableLabels | None:
-    """Return the labels of a table of the catalogue from what was kept when it was opened last."""
+    """Return the labels of a table of the catalogue from what was kept when it was opened before."""
     from data_fetch.store import default_folder
-    from tiva.readers.cache import key_of
 
-    key, _ = key_of(Path(file.path), {**source.reader_options(), "year": source.year}, file.sha256)
-    return labels_of(default_folder() / "parsed" / f"{key}.nc")
+    options = {**source.reader_options(), "year": source.year}
+    given = {name: repr(value) for name, value in options.items() if value is not None}
+    for record in sorted((default_folder() / "parsed").glob("*.json")):
+        try:
+            kept = json.loads(record.read_bytes())
+        except (OSError, ValueError):
+            continue
+        if kept.get("content") == file.sha256 and kept.get("options") == given:
+            return labels_of(record.with_suffix(".nc"))
+    return None
 
 
 def _lookups(

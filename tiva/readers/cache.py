@@ -46,7 +46,7 @@ def cache_folder() -> Path:
     return base / "parsed"
 
 
-def key_of(path: Path, options: Mapping[str, Any], content: str | None = None) -> tuple[str, dict[str, Any]]:
+def key_of(path: Path, options: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """Return the name of an entry, and the record of what it stands for.
 
     Parameters
@@ -55,12 +55,10 @@ def key_of(path: Path, options: Mapping[str, Any], content: str | None = None) -
         File or folder; every byte and, in a folder, every relative name counts.
     options
         All options of the call; of an option that names a file, the file's content counts too.
-    content
-        Digest of a file, where it is known already.
     """
     record: dict[str, Any] = {
         "source": path.name,
-        "content": content or _digest(path),
+        "content": _digest(path),
         "options": {k: repr(v) for k, v in sorted(options.items()) if v is not None},
         "option_files": {
             k: _digest(Path(v))
