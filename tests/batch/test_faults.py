@@ -235,8 +235,11 @@ def test_a_full_disk_fails_the_job_and_leaves_nothing(
             path.write_bytes(path.read_bytes()[:100])
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    def nothing_lies_about(done: int, total: int, outcome: Outcome) -> None:
+        assert [p for p in (project / "out" / ".work").rglob("*") if p.is_file()] == []
+
     monkeypatch.setattr(writers, "write", full)
-    report = inline(project)
+    report = run_plan(project / "plan.toml", scheduler="inline", progress=nothing_lies_about)
     assert [o.message for o in report.failed] == ["the disk is full: free space, then run again with resume"] * 2
     assert len(contents(project / "out")) == 4
     monkeypatch.undo()
