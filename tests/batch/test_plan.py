@@ -51,6 +51,7 @@ MISTAKES = [
     ("[[tables]]\npaths = ['.']\nlayout = 'cepal'\noptions = { unit = 'x' }\n" + METHOD, 4, 13, "of layout 'cepal'"),
     ("[[tables]]\npaths = ['.']\noptions = { labels = 'no.csv' }\n" + METHOD, 3, 22, "labels: no such file"),
     ("[[tables]]\npaths = ['.']\noptions = { labels = '~/x' }\n" + METHOD, 3, 22, "labels: the path"),
+    (EXAMPLE + "[[methods]]\nmethod = ''\n[[cubes]]\n", 4, 10, "unknown method ''"),
     (METHOD, 1, 1, "no [[tables]]"),
     (EXAMPLE, 1, 1, "nothing to compute"),
     ("[[tables]]\n" + METHOD, 1, 1, "exactly one of"),
@@ -172,8 +173,12 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ",\n ".join(_toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     return repr(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
 
 
 def _paths(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], object]]:

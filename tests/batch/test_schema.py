@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import re
 import tomllib
 from collections.abc import Iterator
 from importlib import resources
@@ -15,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.batch.conftest import PLAN
-from tests.batch.test_plan import EXAMPLE, METHOD, MISTAKES
+from tests.batch.test_plan import EXAMPLE, METHOD, MISTAKES, _toml
 from tests.batch.test_run import SATELLITES
 from tests.cli.test_cli import ran
 from tiva.batch import plan_schema
@@ -23,6 +25,7 @@ from tiva.batch.fields import Section
 from tiva.batch.keys import PLAN as DECLARED
 from tiva.batch.plan import parse_plan
 from tiva.batch.shapes import Several, Shape, Text
+from tiva.errors import PlanError
 from tiva.terms import methods
 
 SCHEMA = plan_schema()
@@ -139,6 +142,61 @@ def test_each_declared_value_has_one_verdict(name: str, value: Any) -> None:
     fits = not shape.mistakes(value)
     valid = jsonschema.Draft202012Validator(shape.schema()).is_valid(value)
     assert valid == fits or (fits and has_catalogue(shape))
+
+
+BASE: dict[str, Any] = {
+    "output": {"folder": "out"}, "run": {"workers": 1},
+    "tables": [{"example": True}], "methods": [{"method": "headline"}],
+    "margins": [{"path": "m.csv", "prepare": {"year": 2011}}], "satellites": [{"path": "m.csv", "name": "s"}],
+    "scenarios": [{"name": "a", "final_demand": [{"factor": 1.5}]}], "cubes": [{"origin": "country"}],
+}  # fmt: skip
+"""A plan with every section."""
+
+
+def places(section: Section, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every key of every section, as a path into :data:`BASE`."""
+    yield from ((*path, name) for name in (*section.names, "odd"))
+    for name, inner in (section.sections or {}).items():
+        yield from places(inner, (*path, name))
+    for name, inner in (section.lists or {}).items():
+        yield from places(inner, (*path, name, 0))
+
+
+PLACES = sorted(places(DECLARED), key=str)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.sampled_from(PLACES), ANY | st.recursive(PLAIN, lambda v: st.lists(v, max_size=2), max_leaves=4))
+def test_whatever_stands_in_a_plan_is_accepted_or_told_by_line_and_column(
+    folder: Path, place: tuple[str | int, ...], value: Any
+) -> None:
+    plan = copy.deepcopy(BASE)
+    target: Any = plan
+    for step in place[:-1]:
+        target = target[step]
+    target[place[-1]] = value
+    text = "".join(f"{key} = {_toml(given)}\n" for key, given in plan.items())
+    assert tomllib.loads(text) == plan
+    said: tuple[str, ...] = ()
+    try:
+        parse_plan(text, folder / "plan.toml")
+    except PlanError as error:
+        said = tuple(error.problems)
+    assert all(re.match(r"\d+:\d+: ", line) for line in said)
+    assert said or VALIDATOR.is_valid(plan), "the schema refuses what the parser accepts"
+
+
+def test_a_plan_with_every_section_is_accepted(folder: Path) -> None:
+    text = "".join(f"{key} = {_toml(given)}\n" for key, given in BASE.items())
+    assert parse_plan(text, folder / "plan.toml").cubes
+    VALIDATOR.validate(tomllib.loads(text))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    found = tmp_path_factory.mktemp("plan")
+    (found / "m.csv").touch()
+    return found
 
 
 def test_choices_are_those_of_the_functions_that_take_them() -> None:

@@ -190,7 +190,7 @@ def _check_catalogue(fields: Fields, name: str, years: tuple[int, ...]) -> None:
 def _methods(fields: Fields) -> list[MethodSpec]:
     """Every combination of the options that are given as lists."""
     method = fields["method"]
-    if not method:
+    if method is None:
         return []
     axes = [fields[name] or (None,) for name in ("perspective", "approach", "perimeter")]
     several = any(len(values) > 1 for values in (*axes, fields["detail"]))
