@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.batch.conftest import contents
+from tests.paths import ROOT
 from tiva.batch import run_plan, workers
 from tiva.batch.jobs import Group, expand
 from tiva.batch.plan import read_plan
@@ -28,6 +34,18 @@ def test_a_worker_gives_the_later_half_of_what_it_has_not_begun(project: Path) -
     kept = [first.id, *(j.id for j in jobs)]
     assert kept == [j.id for j in group.jobs[:2]]
     assert ours.recv() == ("given", [group.jobs[2].id])
+
+
+@pytest.mark.slow
+def test_kernels_that_were_never_compiled_are_compiled_by_workers(project: Path) -> None:
+    """As in the first run after an installation: the process that workers are forked from compiles a part of them."""
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace('"kww"', '"wwz_third"')
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    variables = {**os.environ, "NUMBA_CACHE_DIR": str(project / "kernels"), "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "tiva", "batch", str(project / "plan.toml"), "--jobs", "2", "--quiet"]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert list((project / "kernels").rglob("*.nbc"))
 
 
 def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: Any) -> None:

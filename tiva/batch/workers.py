@@ -25,7 +25,7 @@ from typing import Any
 from tiva.batch.execute import STATUS_KILLED, STATUS_MEMORY, STATUS_TIMEOUT, Outcome, load_libraries, run_group
 from tiva.batch.jobs import Group, Job
 from tiva.batch.memory import Excess, Watch, resident
-from tiva.batch.threads import BLAS_VARIABLES, environment
+from tiva.batch.threads import BLAS_VARIABLES, THREAD_VARIABLES, environment
 
 POLL_SECONDS = 0.5
 """Longest wait before time limits are looked at again."""
@@ -323,7 +323,8 @@ def _start(work: Path, threads: int) -> _Worker:
     prepare()
     context = multiprocessing.get_context("forkserver" if _FORKED else "spawn")
     ours, theirs = context.Pipe()
-    with environment(threads):
+    # Numba is loaded already where a worker is forked, and refuses to compile under another setting than it found then.
+    with environment(threads, BLAS_VARIABLES if _FORKED else THREAD_VARIABLES):
         arguments = (theirs, str(work), threads, os.getpid(), dict(os.environ))
         process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         process.start()
