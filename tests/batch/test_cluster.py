@@ -115,8 +115,15 @@ def test_a_job_that_outgrows_its_worker_under_dask(project: Path, monkeypatch: p
 
 def test_slurm_jobs_have_one_process_of_one_thread() -> None:
     pytest.importorskip("dask_jobqueue", reason="the extra 'cluster' is not installed")
-    with slurm_cluster(3 << 30, walltime="01:00:00", interface=None) as cluster:
+    import dask
+
+    with (
+        dask.config.set({"jobqueue.slurm.job-script-prologue": ["module load python"]}),
+        slurm_cluster(3 << 30, walltime="01:00:00", interface=None) as cluster,
+    ):
         script = cluster.job_script()
+    assert "module load python" in script
+    assert "DASK_DISTRIBUTED__WORKER__MEMORY__PAUSE=False" in script
     assert "#SBATCH --cpus-per-task=1" in script
     assert "--nthreads 1" in script
     assert "#SBATCH --mem=3G" in script or "#SBATCH --mem=4G" in script
