@@ -151,7 +151,7 @@ def cube(origin: str) -> dict[str, float]:
     """Stream a cube of ICIO size and return its memory beside table and factors in GB, seconds and size on disk."""
     from benchmarks.tables import SIZES, synthetic
     from tiva.batch.cubes import stream_cube
-    from tiva.batch.execute import peak_memory, reset_peak, resident_memory
+    from tiva.batch.memory import peak_memory, reset_peak, resident_memory
     from tiva.model.leontief import LeontiefModel
 
     model = LeontiefModel(synthetic(*SIZES["icio"]))

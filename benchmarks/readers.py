@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.isolated import measured
 from benchmarks.report import Ratio
 from benchmarks.workbooks import read_openpyxl, write_workbook
-from tiva.batch.execute import peak_memory
+from tiva.batch.memory import peak_memory
 
 AREAS, SECTORS = 81, 50
 CATEGORIES = ("HFCE", "NPISH", "GGFC", "GFCF", "INVNT", "DPABR")

@@ -40,7 +40,7 @@ def headline(size: str) -> dict[str, float]:
     from scipy.linalg import lapack
 
     from benchmarks.tables import SIZES, synthetic
-    from tiva.batch.execute import peak_memory, reset_peak
+    from tiva.batch.memory import peak_memory, reset_peak
     from tiva.decompositions.headline import headline as solve
     from tiva.model.leontief import LeontiefModel
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from tiva.batch.fields import Section
+from tiva.batch.keys import PLAN
 from tiva.terms import guide, methods, terms
 from tiva.vocabulary import TOOLS, vocabulary
 
@@ -149,7 +151,9 @@ SHOWN = (
 )  # fmt: skip
 """Rows of the benchmarks that the README shows."""
 
-BEGIN, END = "<!-- speed: python docs/generate.py -->", "<!-- end -->"
+SPEED = "<!-- speed: python docs/generate.py -->"
+KEYS = "<!-- keys: python docs/generate.py -->"
+END = "<!-- end -->"
 
 
 def speed() -> str:
@@ -168,14 +172,35 @@ def speed() -> str:
     )
 
 
+def _keys(section: Section, name: str) -> list[list[str]]:
+    """Return a row a key: of the section, and of those below it."""
+    where = f"`{name}`" if name else ""
+    rows = [[where, f"`{key}`", k.shape.words, k.fallback, k.says] for key, k in section.keys.items()]
+    dotted = f"{name.strip('[]')}." if name else ""
+    for key, inner in (section.sections or {}).items():
+        rows += _keys(inner, f"[{dotted}{key}]")
+    for key, inner in (section.lists or {}).items():
+        rows += _keys(inner, f"[[{dotted}{key}]]")
+    return rows
+
+
+def _between(text: str, begin: str, made: str) -> str:
+    before, rest = text.split(begin)
+    return f"{before}{begin}\n\n{made}\n\n{END}{rest.split(END, 1)[1]}"
+
+
 def with_speed(readme: str) -> str:
     """Return the README with the table of ratios renewed."""
-    before, rest = readme.split(BEGIN)
-    return f"{before}{BEGIN}\n\n{speed()}\n\n{END}{rest.split(END)[1]}"
+    return _between(readme, SPEED, speed())
+
+
+def with_keys(batch: str) -> str:
+    """Return the page on batches with the table of keys renewed."""
+    return _between(batch, KEYS, _table(["table", "key", "type", "default", "meaning"], _keys(PLAN, "")))
 
 
 if __name__ == "__main__":
     (HERE / "methods.md").write_text(page(), encoding="utf-8")
     (HERE / "vocabulary.md").write_text(names(), encoding="utf-8")
-    path = HERE.parent / "README.md"
-    path.write_text(with_speed(path.read_text(encoding="utf-8")), encoding="utf-8")
+    for path, renewed in ((HERE.parent / "README.md", with_speed), (HERE / "batch.md", with_keys)):
+        path.write_text(renewed(path.read_text(encoding="utf-8")), encoding="utf-8")

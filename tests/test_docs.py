@@ -38,6 +38,8 @@ def test_generated_documentation_is_what_the_data_say() -> None:
     assert (ROOT / "docs" / "vocabulary.md").read_text(encoding="utf-8") == generate.names()
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert generate.with_speed(readme) == readme
+    batches = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    assert generate.with_keys(batches) == batches
 
 
 @pytest.mark.parametrize("name", ["groups.md", "vocabulary.md"])

@@ -107,3 +107,22 @@ def test_memory_of_streaming_is_bounded_by_the_block(tmp_path: Path, example: Ic
     assert size > 8e6
     assert peak < size / 2
     assert report.residual < 1e-9
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_slice_reads_one_slab_of_chunks(axis: int, tmp_path: Path, example: IcioTable) -> None:
+    """By origin, exporter or importer: chunks elsewhere are removed, and would be read as zeros."""
+    stream_cube(LeontiefModel(example), tmp_path / "cube", origin="country-sector")
+    cube = open_cube(tmp_path / "cube")["value"]
+    dim = ("origin_row", "row", "importer")[axis]
+    whole = cube.isel({dim: 0}).load()
+    removed = 0
+    for chunk in (tmp_path / "cube" / "value" / "c").rglob("*"):
+        if chunk.is_file():
+            place = chunk.relative_to(tmp_path / "cube" / "value" / "c").parts
+            if place[axis] != "0":
+                chunk.unlink()
+                removed += 1
+    assert removed > 0
+    assert open_cube(tmp_path / "cube")["value"].isel({dim: 0}).load().identical(whole)
+    assert not float(open_cube(tmp_path / "cube")["value"].isel({dim: -1}).sum())

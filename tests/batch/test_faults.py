@@ -8,6 +8,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -20,15 +21,23 @@ import pytest
 import tiva
 from tests.batch.conftest import contents, small_table
 from tests.batch.privileges import bound_by_permissions
-from tiva.batch import run_plan, writers
+from tests.paths import listed
+from tiva.batch import costs, run_plan, scenarios, writers
 from tiva.batch.execute import Outcome
-from tiva.batch.journal import JOURNAL_FILE
+from tiva.batch.jobs import TableSource
+from tiva.batch.journal import JOURNAL_FILE, Journal, read_events
 from tiva.batch.runner import BatchReport
 from tiva.errors import OutputError, OutputLockedError
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
 """How long a loaded machine may take for what takes a second."""
+
+ROUNDS = 4
+"""How often something is ended at random."""
+
+KEPT = {"data", "manifest.json", "journal.jsonl", "run.log", ".lock"}
+"""What an output folder holds after a run."""
 
 posix_only = pytest.mark.skipif(os.name != "posix", reason="signals and resource limits")
 
@@ -44,14 +53,16 @@ def undisturbed(project: Path) -> dict[str, str]:
     return contents(project / "quiet")
 
 
-def started(project: Path, before: str = "", scheduler: str = "inline", pause: float = 0.05) -> subprocess.Popen[bytes]:
+def started(
+    project: Path, before: str = "", scheduler: str = "inline", pause: float = 0.05, resume: bool = True
+) -> subprocess.Popen[bytes]:
     """A run in a process of its own that waits after each job."""
     code = (
         f"import time; {before}\n"
         "if __name__ == '__main__':\n"
         "    import tiva.batch\n"
         f"    tiva.batch.run_plan({str(project / 'plan.toml')!r}, scheduler={scheduler!r}, workers=1,\n"
-        f"        progress=lambda done, total, outcome: time.sleep({pause}))\n"
+        f"        resume={resume}, progress=lambda done, total, outcome: time.sleep({pause}))\n"
     )
     script = project / "script.py"
     script.write_text(code, encoding="utf-8")
@@ -83,7 +94,7 @@ def finished(project: Path, undisturbed: dict[str, str]) -> BatchReport:
     manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["status"] == "complete"
     assert {job["path"]: job["sha256"] for job in manifest["jobs"]} == undisturbed
-    assert not (project / "out" / ".work").exists()
+    assert set(listed(project / "out")) <= KEPT, "something was left behind"
     return report
 
 
@@ -104,16 +115,56 @@ def test_kill_9_at_random_moments(project: Path, undisturbed: dict[str, str]) ->
 
 @posix_only
 @pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
-def test_kill_9_takes_the_workers_along(project: Path, undisturbed: dict[str, str]) -> None:
-    process = started(project, scheduler="processes")
+@pytest.mark.slow
+def test_kill_9_of_anything_at_random_moments(project: Path, undisturbed: dict[str, str]) -> None:
+    """The run or one of its workers is ended at a moment that nobody has chosen, again and again."""
+    chance = random.Random(7)
+    survived = 0
+    for _ in range(ROUNDS):
+        process = started(project, scheduler="processes", pause=0.02, resume=False)
+        until(partial(moved_on, project / "out", 0, process))
+        time.sleep(chance.uniform(0.0, 0.15))
+        victim = chance.choice([process.pid, *descendants(process.pid)]) if process.poll() is None else None
+        if victim is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+        process.communicate(timeout=PATIENCE_SECONDS)
+        survived += process.returncode == 0
+        assert contents(project / "out").items() <= undisturbed.items()
+        manifest = json.loads((project / "out" / "manifest.json").read_text(encoding="utf-8"))
+        recorded = {job["path"]: job["sha256"] for job in manifest["jobs"] if job["status"] == "ok"}
+        assert recorded.items() <= undisturbed.items()
+        assert manifest["status"] != "complete" or recorded == undisturbed
+        finished(project, undisturbed)
+    assert survived < ROUNDS, "nothing was ended"
+
+
+@posix_only
+@pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
+@pytest.mark.slow
+def test_kill_9_takes_the_workers_along(project: Path) -> None:
+    """At once: a job that goes on without its run would still fill memory and disk."""
+    with_a_long_job(project)
+    inline(project, out=project / "quiet")
+    # A busy disk would give the job the time to end before.
+    process = started(project, before="import os; os.fsync = lambda _: None", scheduler="processes", pause=0.0)
     until(lambda: journal_lines(project / "out") > 0)
     children = descendants(process.pid)
     process.kill()
     process.communicate()
-    assert children
     assert len(children) > 1
     until(lambda: not any(_alive(pid) for pid in children))
-    finished(project, undisturbed)
+    assert [p for p in (project / "out" / ".work").rglob("*") if p.is_file()] == [], "a worker ended its job first"
+    finished(project, contents(project / "quiet"))
+
+
+def with_a_long_job(project: Path) -> None:
+    """Make the second job of the plan's only group one that lasts a while."""
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    middle = '[[methods]]\nmethod = "wwz_third"\nlevel = "sector-bilateral"\n[[methods]]\nmethod = "kww"\n'
+    text = text.replace('[[methods]]\nmethod = "kww"\n', middle).replace("data/*.nc", "data/t2000.nc")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    small_table(2000, countries=30, sectors=20).save(project / "data" / "t2000.nc")
 
 
 def descendants(pid: int) -> list[int]:
@@ -132,23 +183,33 @@ def _alive(pid: int) -> bool:
 
 
 @posix_only
-def test_a_killed_worker_ends_its_job_only(project: Path, undisturbed: dict[str, str]) -> None:
+@pytest.mark.slow
+def test_a_killed_worker_ends_its_job_only(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The job that it was at is in the middle of its group: what is left of the group goes to another worker."""
     import multiprocessing
 
+    with_a_long_job(project)
+    inline(project, out=project / "quiet")
     killed: list[int] = []
+    add = Journal.add
 
-    def kill(done: int, total: int, outcome: Outcome) -> None:
-        if not killed:
+    def kill(journal: Journal, event: str, values: dict[str, object], *, sync: bool = True) -> None:
+        add(journal, event, values, sync=sync)
+        if event == "begin" and "wwz_third" in str(values["id"]) and not killed:
             for child in multiprocessing.active_children():
                 killed.append(child.pid or 0)
                 child.kill()
 
-    report = run_plan(project / "plan.toml", workers=1, progress=kill)
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "add", kill)
+        patch.setattr(os, "fsync", lambda _: None)  # a busy disk would give the job the time to end before
+        report = run_plan(project / "plan.toml", workers=1, progress=False)
     assert killed
-    assert len(report.outcomes) == 6
-    assert len(report.failed) <= 1
-    assert all("SIGKILL" in o.message for o in report.failed)
-    finished(project, undisturbed)
+    assert {o.id.split("_", 1)[1]: o.status for o in report.outcomes} == {
+        "headline-exporter_country": "ok", "wwz_third_sector-bilateral": "worker died", "kww_country": "ok",
+    }  # fmt: skip
+    assert "its process was ended by SIGKILL (out of memory?)" in report.failed[0].message
+    finished(project, contents(project / "quiet"))
 
 
 def test_a_job_that_takes_too_long_is_ended(project: Path) -> None:
@@ -174,8 +235,11 @@ def test_a_full_disk_fails_the_job_and_leaves_nothing(
             path.write_bytes(path.read_bytes()[:100])
             raise OSError(errno.ENOSPC, "No space left on device")
 
+    def nothing_lies_about(done: int, total: int, outcome: Outcome) -> None:
+        assert [p for p in (project / "out" / ".work").rglob("*") if p.is_file()] == []
+
     monkeypatch.setattr(writers, "write", full)
-    report = inline(project)
+    report = run_plan(project / "plan.toml", scheduler="inline", progress=nothing_lies_about)
     assert [o.message for o in report.failed] == ["the disk is full: free space, then run again with resume"] * 2
     assert len(contents(project / "out")) == 4
     monkeypatch.undo()
@@ -206,6 +270,28 @@ def test_an_input_that_changes_in_the_middle(project: Path, undisturbed: dict[st
     assert {o.id.split("_")[0] for o in report.failed} == {"small-t2002"}
     assert all("changed while the batch ran" in o.message for o in report.failed)
     (project / "data" / "t2002.nc").write_bytes(good)
+    assert len(finished(project, undisturbed).skipped) == 4
+
+
+def test_an_input_that_is_replaced_while_it_is_read(
+    project: Path, undisturbed: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a table that is whole and right, and not that of the plan."""
+    path = project / "data" / "t2001.nc"
+    good, original = path.read_bytes(), scenarios.load_table
+
+    def replaced(source: TableSource) -> tiva.IcioTable:
+        if source.name == "small-t2001":
+            small_table(2001, seed=9).save(path)
+        return original(source)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(scenarios, "load_table", replaced)
+        report = inline(project)
+    assert {o.id.split("_")[0] for o in report.failed} == {"small-t2001"}
+    assert all("changed while the batch ran" in o.message for o in report.failed)
+    assert contents(project / "out").items() <= undisturbed.items()
+    path.write_bytes(good)
     assert len(finished(project, undisturbed).skipped) == 4
 
 
@@ -283,6 +369,19 @@ def test_a_journal_torn_at_any_byte(project: Path, undisturbed: dict[str, str]) 
     for cut in chance.sample(range(len(journal)), 6):
         (project / "out" / JOURNAL_FILE).write_bytes(journal[:cut])
         finished(project, undisturbed)
+        lines = (project / "out" / JOURNAL_FILE).read_bytes().splitlines()
+        assert len(read_events(project / "out")) == len(lines), "a damaged line was left between whole ones"
+
+
+def test_a_line_of_the_journal_that_is_written_in_part_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    journal = Journal(tmp_path)
+    with monkeypatch.context() as patch:
+        original = os.write
+        patch.setattr(os, "write", lambda handle, line: original(handle, line[:7]))
+        with pytest.raises(OutputError, match="no space left"):
+            journal.add("begin", {"id": "x"})
+    journal.close()
+    assert read_events(tmp_path) == []
 
 
 def test_a_power_cut_between_file_and_journal(project: Path, undisturbed: dict[str, str]) -> None:
@@ -311,6 +410,22 @@ def test_a_run_that_was_interrupted_is_not_taken_for_a_whole_one(project: Path) 
     assert manifest["counts"] == {"ok": 2, "pending": 4}
     with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
         tiva.open_results(project / "out")
+
+
+def test_a_run_that_is_resumed_keeps_its_threads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sums in another order would differ in their last digits from those of the results that are kept."""
+    monkeypatch.setattr(costs, "cores", lambda: 2)
+
+    def interrupt(done: int, total: int, outcome: Outcome) -> None:
+        raise KeyboardInterrupt
+
+    with contextlib.suppress(KeyboardInterrupt):
+        run_plan(project / "plan.toml", scheduler="inline", workers=1, progress=interrupt)
+    assert [e["threads"] for e in read_events(project / "out") if e["event"] == "run"] == [2]
+    report = run_plan(project / "plan.toml", workers=2, progress=False)
+    assert len(report.skipped) == 1
+    assert (report.layout.workers, report.layout.threads) == (2, 2)
+    assert run_plan(project / "plan.toml", workers=2, progress=False, resume=False).layout.threads == 1
 
 
 def test_a_moved_folder_resumes(project: Path, undisturbed: dict[str, str]) -> None:

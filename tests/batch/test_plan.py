@@ -33,39 +33,61 @@ def test_the_example_plan_is_valid_and_its_jobs_are_distinct(tmp_path: Path, mon
     assert plan.output == tmp_path / "tiva-results"
 
 
-@pytest.mark.parametrize(
-    ("text", "line", "column", "said"),
-    [
-        ("a = = 1", 1, 5, "Invalid value"),
-        ("[output\n", 1, 8, "Expected ']'"),
-        (EXAMPLE + METHOD + 'tabels = "x"\n', 5, 1, "unknown key 'tabels'"),
-        (EXAMPLE + METHOD + "[output]\nformt = 'zarr'\n", 6, 1, "did you mean 'format'"),
-        (EXAMPLE + METHOD + "[output]\nformat = 'zar'\n", 6, 10, "did you mean 'zarr'"),
-        (EXAMPLE + METHOD + "[run]\nworkers = '2'\n", 6, 11, "must be a whole number, not a text"),
-        (EXAMPLE + METHOD + "[run]\nworkers = -2\n", 6, 11, "0 (automatic) or more"),
-        (EXAMPLE + METHOD + "[run]\nmemory = 'lots'\n", 6, 10, "not a size of memory"),
-        (EXAMPLE + METHOD + "[run]\nscheduler = 'cloud'\n", 6, 13, "unknown scheduler"),
-        (EXAMPLE + "[[methods]]\nmethod = 'headlin'\n", 4, 10, "did you mean 'headline'"),
-        (EXAMPLE + "[[methods]]\nmethod = 'kww'\nlevel = 'bilateral'\n", 4, 10, "do not go together"),
-        (EXAMPLE + "[[methods]]\nmethod = 'bm'\nlevel = ['country', 'cntry']\n", 5, 21, "unknown level 'cntry'"),
-        (METHOD, 1, 1, "no [[tables]]"),
-        (EXAMPLE, 1, 1, "nothing to compute"),
-        ("[[tables]]\n" + METHOD, 1, 1, "exactly one of"),
-        ("[[tables]]\npaths = ['missing.npz']\n" + METHOD, 2, 10, "no such table"),
-        ("[[tables]]\npaths = [\n  'no*.npz',\n]\n" + METHOD, 3, 3, "nothing matches"),
-        ("[[tables]]\ncatalogue = 'wiod2013'\n" + METHOD, 2, 1, "needs years"),
-        ("[[tables]]\ncatalogue = 'wiod2031'\nyears = 2011\n" + METHOD, 2, 13, "unknown data set"),
-        ("[[tables]]\ncatalogue = 'wiod2013'\nyears = [2050]\n" + METHOD, 3, 9, "has no year 2050"),
-        (EXAMPLE + METHOD + "[run]\nscheduler = 'tcp://u:hunter2@host'\n", 6, 13, "keep secrets out"),
-        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\ngroups = { A = ['B'], B = ['A'] }\n", 7, 12, "A -> B -> A"),
-        ("[[tables]]\ncatalogue = 'w'\nyears = '2011-1995'\n" + METHOD, 3, 9, "not a range of years"),
-        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\nbased_on = 'b'\n", 7, 12, "unknown scenario 'b'"),
-        (EXAMPLE + METHOD + "[[scenarios]]\nname = 'baseline'\n", 6, 8, "reserved"),
-        (EXAMPLE + METHOD + EXAMPLE, 5, 1, "used twice"),
-        (EXAMPLE + METHOD + "[tables2]\n", 5, 2, "did you mean 'tables'"),
-        ("tables = 3\n" + METHOD, 1, 1, "write [[tables]]"),
-    ],
-)
+MISTAKES = [
+    ("a = = 1", 1, 5, "Invalid value"),
+    ("[output\n", 1, 8, "Expected ']'"),
+    (EXAMPLE + METHOD + 'tabels = "x"\n', 5, 1, "unknown key 'tabels'"),
+    (EXAMPLE + METHOD + "[output]\nformt = 'zarr'\n", 6, 1, "did you mean 'format'"),
+    (EXAMPLE + METHOD + "[output]\nformat = 'zar'\n", 6, 10, "did you mean 'zarr'"),
+    (EXAMPLE + METHOD + "[run]\nworkers = '2'\n", 6, 11, "must be a whole number, not a text"),
+    (EXAMPLE + METHOD + "[run]\nworkers = -2\n", 6, 11, "0 (automatic) or more"),
+    (EXAMPLE + METHOD + "[run]\nmemory = 'lots'\n", 6, 10, "not a size of memory"),
+    (EXAMPLE + METHOD + "[run]\nscheduler = 'cloud'\n", 6, 13, "unknown scheduler"),
+    (EXAMPLE + "[[methods]]\nmethod = 'headlin'\n", 4, 10, "did you mean 'headline'"),
+    (EXAMPLE + "[[methods]]\nmethod = 'kww'\nlevel = 'bilateral'\n", 4, 10, "do not go together"),
+    (EXAMPLE + "[[methods]]\nmethod = 'bm'\nlevel = ['country', 'cntry']\n", 5, 21, "unknown level 'cntry'"),
+    ("[[tables]]\npaths = ['.']\nlayout = 'npzz'\n" + METHOD, 3, 10, "unknown layout 'npzz'; did you mean 'npz'"),
+    ("[[tables]]\npaths = ['.']\noptions = { memver = 1 }\n" + METHOD, 3, 13, "did you mean 'member'"),
+    ("[[tables]]\npaths = ['.']\nlayout = 'cepal'\noptions = { unit = 'x' }\n" + METHOD, 4, 13, "of layout 'cepal'"),
+    ("[[tables]]\npaths = ['.']\noptions = { labels = 'no.csv' }\n" + METHOD, 3, 22, "labels: no such file"),
+    ("[[tables]]\npaths = ['.']\noptions = { labels = '~/x' }\n" + METHOD, 3, 22, "labels: the path"),
+    (EXAMPLE + "[[methods]]\nmethod = ''\n[[cubes]]\n", 4, 10, "unknown method ''"),
+    (METHOD, 1, 1, "no [[tables]]"),
+    (EXAMPLE, 1, 1, "nothing to compute"),
+    ("[[tables]]\n" + METHOD, 1, 1, "exactly one of"),
+    ("[[tables]]\npaths = ['missing.npz']\n" + METHOD, 2, 10, "no such table"),
+    ("[[tables]]\npaths = [\n  'no*.npz',\n]\n" + METHOD, 3, 3, "nothing matches"),
+    ("[[tables]]\ncatalogue = 'wiod2013'\n" + METHOD, 2, 1, "needs years"),
+    ("[[tables]]\ncatalogue = 'wiod2031'\nyears = 2011\n" + METHOD, 2, 13, "unknown data set"),
+    ("[[tables]]\ncatalogue = 'wiod2013'\nyears = [2050]\n" + METHOD, 3, 9, "has no year 2050"),
+    (EXAMPLE + METHOD + "[run]\nscheduler = 'tcp://u:hunter2@host'\n", 6, 13, "keep secrets out"),
+    (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\ngroups = { A = ['B'], B = ['A'] }\n", 7, 12, "A -> B -> A"),
+    ("[[tables]]\ncatalogue = 'w'\nyears = '2011-1995'\n" + METHOD, 3, 9, "not a range of years"),
+    (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\nbased_on = 'b'\n", 7, 12, "unknown scenario 'b'"),
+    (EXAMPLE + METHOD + "[[scenarios]]\nname = 'baseline'\n", 6, 8, "reserved"),
+    (EXAMPLE + METHOD + EXAMPLE, 5, 1, "used twice"),
+    (EXAMPLE + METHOD + "[tables2]\n", 5, 2, "did you mean 'tables'"),
+    ("tables = 3\n" + METHOD, 1, 1, "write [[tables]]"),
+    ("run = 3\n" + EXAMPLE + METHOD, 1, 7, "must be a table, not a number; write [run]"),
+    ("version = 2\n" + EXAMPLE + METHOD, 1, 11, "write version = 1"),
+    (EXAMPLE + METHOD + "[run]\nscheduler = 'inline'\ntimeout = 9\n", 7, 1, "no job can be ended inline"),
+    (EXAMPLE + METHOD + "[run]\ntimeout = 0\n", 6, 11, "must be more than 0 seconds"),
+    (EXAMPLE + METHOD + "[run]\ntimeout = nan\n", 6, 11, "must be more than 0 seconds"),
+    (EXAMPLE + METHOD + "[[margins]]\npath = 'x'\ntheta = nan\n", 7, 9, "must lie between -1 and 1"),
+    (EXAMPLE + METHOD + "[[margins]]\npath = 'x'\n[margins.prepare]\ndonors = 'al'\n", 8, 10, "did you mean 'all'"),
+    (EXAMPLE + METHOD + "[[margins]]\nname = 'm'\n", 5, 1, "path = ... is missing"),
+    (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\ngroups = { ' ' = ['B'] }\n", 7, 18, "must not be empty"),
+    (EXAMPLE + METHOD + "[[scenarios]]\nname = 'a'\nfinal_demand = [{ seller = 'B' }]\n", 7, 17, "needs factor"),
+    (EXAMPLE + METHOD + "exporter = ['A', 'A']\n", 5, 18, "'A' is there twice"),
+    (EXAMPLE + METHOD + "exporter = []\n", 5, 12, "must not be an empty list"),
+    (EXAMPLE + METHOD + "detail = 'yes'\n", 5, 10, "must be true or false, not a text"),
+    ("[[tables]]\npaths = ['']\n" + METHOD, 2, 10, "the path is empty"),
+    (EXAMPLE.replace("true", "true\nyears = 2011") + METHOD, 3, 1, "does not go with example = true"),
+]
+"""Text of a plan, line and column of its mistake, and what is said about it."""
+
+
+@pytest.mark.parametrize(("text", "line", "column", "said"), MISTAKES)
 def test_mistakes_have_line_and_column(text: str, line: int, column: int, said: str, tmp_path: Path) -> None:
     found = problems(text, tmp_path)
     assert any(p.startswith(f"{line}:{column}: ") and said in p for p in found), found
@@ -151,8 +173,12 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ",\n ".join(_toml(v) for v in value) + "]"
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{k} = {_toml(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + "}"
     return repr(value)
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else f"'{name}'"
 
 
 def _paths(value: object, path: tuple[str | int, ...] = ()) -> list[tuple[tuple[str | int, ...], object]]:
@@ -184,6 +210,14 @@ def test_secrets_are_refused_wherever_they_stand(tmp_path: Path) -> None:
     found = problems(text + METHOD, tmp_path)
     assert any(p.startswith("3:13: ") and "password looks like a secret" in p for p in found), found
     assert not any("hunter2" in p for p in found)
+
+
+def test_secrets_are_refused_in_comments_too(tmp_path: Path) -> None:
+    found = problems(EXAMPLE + METHOD + '# "token = abc" is no text here\nversion = 1 # see "#"', tmp_path)
+    assert any(p.startswith("5:1: ") and "comment" in p for p in found), found
+    assert not any("abc" in p for p in found)
+    text = EXAMPLE + METHOD + "[output]\nfolder = 'a#b' # a plain word\n"
+    assert parse_plan(text, tmp_path / "plan.toml").output.name == "a#b"
 
 
 def test_an_entry_with_several_perimeters_and_a_name(tmp_path: Path) -> None:

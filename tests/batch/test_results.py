@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import json
 from importlib import resources
@@ -14,7 +13,6 @@ import pytest
 import tiva
 import tiva.batch
 from tests.batch.conftest import PLAN, small_table
-from tests.paths import ROOT
 from tiva.batch import run_plan
 from tiva.batch.journal import JOURNAL_FILE, read_events
 from tiva.batch.runner import BatchReport
@@ -308,18 +306,3 @@ def test_the_results_of_the_example_plan_open_as_the_page_says(tmp_path: Path) -
     assert float(sum(parts)) == pytest.approx(float(content), rel=1e-9)
     assert set(cube.isel(row=(cube["exporter"] == "MEX").values)["exporter"].values) == {"MEX"}
     assert cube.sel(importer="USA").dims == ("origin_row", "row")
-
-
-def test_the_page_names_every_key_of_a_plan() -> None:
-    taking = {"take", "choice", "label", "names", "flags", "years", "groups", "texts", "table", "tables", "safe_path"}
-    keys: set[str] = set()
-    for node in ast.walk(ast.parse((ROOT / "tiva" / "batch" / "plan.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Call):
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            literals = [a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-            keys |= set(literals[:1]) if called in taking else set()
-        elif isinstance(node, ast.For | ast.comprehension) and isinstance(node.iter, ast.Tuple):
-            keys |= {e.value for e in node.iter.elts if isinstance(e, ast.Constant) and isinstance(e.value, str)}
-    page = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
-    assert len(keys) > 40
-    assert not {key for key in keys if not any(f"{a}{key}{b}" in page for a, b in ("``", "[]", ".]"))}

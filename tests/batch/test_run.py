@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +12,15 @@ import xarray as xr
 
 import tiva
 from tests.batch.conftest import PLAN, contents, small_table
+from tests.paths import shared
 from tiva.batch import costs, describe, run_plan
 from tiva.batch.execute import Outcome
-from tiva.batch.plan import parse_plan
+from tiva.batch.jobs import expand
+from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
+from tiva.batch.settings import layout_of, settle
 from tiva.errors import OutputError, PartialResultsWarning, PlanError, UnknownLabelError, UsageError
+from tiva.terms import LEVELS
 
 EXACT = 1e-12
 """One BLAS thread or several change the last digits only."""
@@ -279,6 +284,33 @@ def test_partial_results_are_announced(project: Path) -> None:
     assert list(results["year"].values) == [2000, 2001]
 
 
+def test_time_limits_mean_nothing_inline(project: Path) -> None:
+    with pytest.raises(UsageError, match="no job can be ended inline"):
+        inline(project / "plan.toml", timeout=5)
+    assert not (project / "out").exists()
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    (project / "plan.toml").write_text("[run]\ntimeout = 1e-9\n" + text.replace("version = 1\n", ""), encoding="utf-8")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0
+    assert report.layout.reason.endswith("the plan's limit of 1e-09 s does not hold inline")
+    assert manifest(project / "out")["run"]["timeout_seconds"] is None  # type: ignore[index]
+    with pytest.raises(UsageError, match="a time limit more than 0"):
+        run_plan(project / "plan.toml", timeout=float("nan"), dry_run=True)
+
+
+def test_workers_of_dask_have_room_for_dask_and_the_largest_group(project: Path) -> None:
+    plan, options = read_plan(project / "plan.toml"), {"workers": None, "timeout": None, "memory": None}
+    groups = expand(plan)
+    largest = max(g.cost.memory for g in groups)
+    for scheduler in ("slurm", "tcp://10.0.0.1:8786"):
+        settings = settle(plan, groups, scheduler=scheduler, **options | {"workers": 100})  # type: ignore[arg-type]
+        layout = layout_of(groups, settings)
+        assert layout.workers == len(groups)
+        assert settings.memory // layout.workers * 0.95 > largest + (100 << 20)
+    few = settle(plan, groups, scheduler="local", **options | {"memory": 2 * largest})  # type: ignore[arg-type]
+    assert layout_of(groups, few).workers == 1
+
+
 def test_sizes_of_memory() -> None:
     assert costs.parse_bytes("8GB") == 8 << 30
     assert costs.parse_bytes("1.5 GiB") == 3 << 29
@@ -288,15 +320,52 @@ def test_sizes_of_memory() -> None:
 
 
 def test_tables_with_bands_need_more_memory() -> None:
-    plain, banded = (costs.estimate(3465, 1, banded=b, rate=1e9).memory for b in (False, True))
+    plain, banded = (costs.estimate(3465, [1.0], banded=b, rate=1e9).memory for b in (False, True))
     assert banded - plain == 3 * 8 * 3465**2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the peak of a job is known on Linux")
+@pytest.mark.slow
+def test_memory_is_estimated_within_a_factor_of_two(tmp_path: Path) -> None:
+    table = shared("wiod2013/wiot2011.npz")
+    assert costs.size_of(table) == (1435, 41)
+    (tmp_path / "plan.toml").write_text(
+        f'[output]\nfolder = "out"\n[[tables]]\npaths = ["{table}"]\n'
+        '[[methods]]\nmethod = "bm"\nlevel = "sector-bilateral"\n'
+        '[[methods]]\nmethod = "wwz_third"\nlevel = "bilateral"\n',
+        encoding="utf-8",
+    )
+    report = run_plan(tmp_path / "plan.toml", workers=1, progress=False)
+    assert report.exit_code == 0, report.summary()
+    ratio = max(o.peak_bytes for o in report.outcomes) / report.groups[0].cost.memory
+    assert 0.5 < ratio < 2.0
+
+
+def test_sizes_of_tables_are_read_from_headers(tmp_path: Path) -> None:
+    table = small_table(2000, countries=4, sectors=3)
+    table.save(tmp_path / "t.nc")
+    assert costs.size_of(tmp_path / "t.nc") == (12, 4)
+    assert costs.size_of(tmp_path) == (12, 4)
+    (tmp_path / "t.csv").write_bytes(b"x" * 9 * 400 * 400)
+    assert costs.size_of(tmp_path / "t.csv") == (400, 20)
+    assert costs.size_of(tmp_path / "none.npz") == (1, 1)
+
+
+def test_what_is_written_counts_in_estimates() -> None:
+    cells = {level: costs.result_cells("bm", level, 120, 10) for level in LEVELS}
+    assert cells == {"country": 10, "sector": 120, "bilateral": 100, "sector-bilateral": 1200}
+    assert costs.result_cells("wwz_third", "sector-bilateral", 120, 10) == 12_000
+    small, large = (costs.estimate(1000, [c], rate=1e10) for c in (1e3, 1e7))
+    assert large.seconds - small.seconds == pytest.approx(6.0, rel=1e-3)
+    assert large.memory - small.memory == pytest.approx(8e8, rel=1e-3)
+    assert costs.estimate(1000, [], workbook=True, rate=1e10).seconds > 5 * costs.estimate(1000, [], rate=1e10).seconds
 
 
 def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "cores", lambda: 4)
-    small = [(300, costs.estimate(300, 3, rate=1e9)) for _ in range(12)]
-    large = [(9800, costs.estimate(9800, 3, rate=1e10)) for _ in range(4)]
-    many = [(2000, costs.estimate(2000, 6, rate=1e9)) for _ in range(12)]
+    small = [(300, costs.estimate(300, [1.0] * 3, rate=1e9)) for _ in range(12)]
+    large = [(9800, costs.estimate(9800, [1.0] * 3, rate=1e10)) for _ in range(4)]
+    many = [(2000, costs.estimate(2000, [1.0] * 6, rate=1e9)) for _ in range(12)]
     assert costs.choose_layout(large, 0, 6 << 30).workers == 1
     assert costs.choose_layout(large, 0, 6 << 30).threads == 4
     assert costs.choose_layout(many, 0, 64 << 30).workers == 4
@@ -376,3 +445,81 @@ def test_satellites_of_plans_are_checked(project: Path) -> None:
         parse_plan(text, project / "plan.toml")
     assert any("unknown satellite 'job'; did you mean 'jobs'?" in p for p in caught.value.problems)
     assert any("no such file" in p for p in caught.value.problems)
+
+
+BACKEND = 1e-9
+"""LU by another library, and diagonal blocks from the inverse: the last digits of well-conditioned systems."""
+
+
+def test_a_backend_gives_the_same_results_under_keys_of_its_own(project: Path) -> None:
+    """The path of a GPU, with NumPy as its array library."""
+    inline(project / "plan.toml")
+    plain = tiva.open_results(project / "out").load()
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    (project / "plan.toml").write_text("[run]\nbackend = 'numpy'\n" + text.replace("version = 1", ""), encoding="utf-8")
+    report = inline(project / "plan.toml")
+    assert report.exit_code == 0
+    assert report.skipped == ()
+    assert {job["options"]["backend"] for job in manifest(project / "out")["jobs"]} == {"numpy"}  # type: ignore[attr-defined]
+    on_backend = tiva.open_results(project / "out").load()
+    xr.testing.assert_allclose(plain, on_backend, rtol=BACKEND, atol=BACKEND)
+
+
+def test_tables_of_the_catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was taken in by hand is read, hashed as an input, and known the next time."""
+    import zipfile
+
+    from data_fetch.local import add
+
+    workbook = shared("formats/fixtures/wiot11_row_sep12.xlsx")
+    monkeypatch.setenv("TIVA_DATA", str(tmp_path / "store"))
+    monkeypatch.setenv("TIVA_OFFLINE", "1")
+    (tmp_path / "plan.toml").write_text(
+        '[output]\nfolder = "out"\n[[tables]]\ncatalogue = "wiod2013"\nyears = 2011\n[[methods]]\nmethod = "kww"\n',
+        encoding="utf-8",
+    )
+    report = inline(tmp_path / "plan.toml")
+    assert [o.id for o in report.failed] == ["wiod2013_2011_kww_country"]
+    assert "is not here, and the network may not be used" in report.failed[0].message
+    with zipfile.ZipFile(tmp_path / "WIOTS_in_EXCEL.zip", "w") as archive:
+        archive.write(workbook, "WIOT11_ROW_Sep12.xlsx")
+    add(tmp_path / "WIOTS_in_EXCEL.zip", "wiod2013")
+    assert inline(tmp_path / "plan.toml").exit_code == 0
+    assert [Path(i["path"]).name for i in manifest(tmp_path / "out")["inputs"]] == ["WIOTS_in_EXCEL.zip"]  # type: ignore[attr-defined]
+    assert len(inline(tmp_path / "plan.toml").skipped) == 1
+    direct = tiva.decompose(tiva.read(workbook), "kww")
+    stored = tiva.open_results(tmp_path / "out").squeeze()
+    np.testing.assert_allclose(stored["gexp"], direct["gexp"], rtol=EXACT)
+
+
+def test_files_that_options_of_a_reader_name_are_inputs(
+    project: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative to the plan, wherever the run is started; a change of theirs changes the result."""
+    table = small_table(2000)
+    numbers = {"intermediate": table.intermediate, "final_demand": table.final_demand_by_absorber}
+    labels = {"countries": table.countries, "sectors": table.sectors, "final_demand_categories": ["f"], "year": 2000}
+    np.savez(project / "t.npz", **numbers, **{k: np.array(v) for k, v in labels.items()})
+
+    def below(taxes: float) -> None:
+        rows = np.array([np.full(6, taxes), table.value_added - taxes])
+        np.savez(project / "below.npz", rows=np.array(["r99", "r64"]), intermediate=rows, final_demand=np.zeros((2, 3)))
+
+    options = "options = { bottom_rows = 'below.npz', value_added = 'published' }"
+    text = PLAN.format(form="parquet").replace('["data/*.nc"]', f"'t.npz'\n{options}")
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    below(0.0)
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    first = inline(project / "plan.toml")
+    assert first.exit_code == 0, first.summary()
+    assert {Path(i["path"]).name for i in manifest(project / "out")["inputs"]} == {"t.npz", "below.npz"}  # type: ignore[attr-defined]
+    told = manifest(project / "out")["jobs"][0]["options"]["table"]  # type: ignore[index]
+    assert told["option_files"] == {"bottom_rows": "below.npz"}
+    assert len(inline(project / "plan.toml").skipped) == 2
+    below(0.01)
+    again = inline(project / "plan.toml")
+    assert again.skipped == ()
+    assert {o.table_sha256 for o in again.outcomes}.isdisjoint(o.table_sha256 for o in first.outcomes)
+    moved = project.parent / f"{project.name}-moved"
+    shutil.copytree(project, moved)
+    assert len(inline(moved / "plan.toml").skipped) == 2

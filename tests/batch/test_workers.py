@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.batch.conftest import contents
+from tests.paths import ROOT
 from tiva.batch import run_plan, workers
 from tiva.batch.jobs import Group, expand
 from tiva.batch.plan import read_plan
@@ -48,6 +52,18 @@ def test_a_script_without_a_main_guard_runs_once(project: Path) -> None:
     assert done.stdout.splitlines()[-1] == "ended 0 6"
 
 
+@pytest.mark.slow
+def test_kernels_that_were_never_compiled_are_compiled_by_workers(project: Path) -> None:
+    """As in the first run after an installation: the process that workers are forked from compiles a part of them."""
+    text = (project / "plan.toml").read_text(encoding="utf-8").replace('"kww"', '"wwz_third"')
+    (project / "plan.toml").write_text(text, encoding="utf-8")
+    variables = {**os.environ, "NUMBA_CACHE_DIR": str(project / "kernels"), "PYTHONPATH": str(ROOT)}
+    words = [sys.executable, "-m", "tiva", "batch", str(project / "plan.toml"), "--jobs", "2", "--quiet"]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert list((project / "kernels").rglob("*.nbc"))
+
+
 def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: Any) -> None:
     text = (project / "plan.toml").read_text(encoding="utf-8")
     more = "".join(f'[[methods]]\nmethod = "{m}"\n' for m in ("vs", "vax", "my", "extraction", "bm", "wwz", "oecd"))
@@ -55,13 +71,13 @@ def test_every_job_runs_once_when_groups_are_shared(project: Path, monkeypatch: 
     quiet = run_plan(project / "plan.toml", scheduler="inline", progress=False, out=project / "quiet")
     monkeypatch.setattr(workers._Worker, "gain", property(lambda self: 1.0))
     taken: list[set[str]] = []
-    take_back = workers._take_back
+    take_back = workers._Pool._take_back
 
-    def watched(worker: Any, given: set[str], waiting: list[Group]) -> None:
+    def watched(pool: Any, worker: Any, given: set[str]) -> None:
         taken.append(given)
-        take_back(worker, given, waiting)
+        take_back(pool, worker, given)
 
-    monkeypatch.setattr(workers, "_take_back", watched)
+    monkeypatch.setattr(workers._Pool, "_take_back", watched)
     report = run_plan(project / "plan.toml", workers=2, progress=False)
     assert report.exit_code == 0
     assert sorted(o.id for o in report.outcomes) == sorted(o.id for o in quiet.outcomes)

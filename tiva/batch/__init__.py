@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tiva.batch.cubes import open_cube, stream_cube
+    from tiva.batch.keys import plan_schema
     from tiva.batch.plan import read_plan
     from tiva.batch.results import open_results
     from tiva.batch.runner import BatchReport, describe, run_plan
@@ -18,6 +19,7 @@ _EXPORTS = {
     "describe": "tiva.batch.runner",
     "open_cube": "tiva.batch.cubes",
     "open_results": "tiva.batch.results",
+    "plan_schema": "tiva.batch.keys",
     "read_plan": "tiva.batch.plan",
     "run_plan": "tiva.batch.runner",
     "stream_cube": "tiva.batch.cubes",
@@ -29,6 +31,7 @@ __all__ = [
     "describe",
     "open_cube",
     "open_results",
+    "plan_schema",
     "read_plan",
     "run_plan",
     "stream_cube",

@@ -12,12 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, run_group
+from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
 from tiva.batch.jobs import Group
 from tiva.errors import MissingExtraError, OutputError, UsageError, explain
-
-SCHEDULERS = ("processes", "inline", "local", "slurm", "tcp://HOST:PORT")
-"""What ``scheduler`` may be."""
 
 TOPIC = "tiva-batch"
 """Topic under which workers tell what they begin and end."""
@@ -27,13 +24,17 @@ POLL_SECONDS = 0.2
 GRACE_SECONDS = 2.0
 """Time between giving a job up and the end of its worker, for the word to go round."""
 
+MAX_LOSSES = 3
+"""Times that a group is tried again after Dask has given it up without any of its jobs having begun."""
+
+ANY_PORT = ":0"
+"""Where the pages of a scheduler are served: the usual port may be that of another run on this machine."""
+
 CONNECT_SECONDS = 30.0
 """Time to find a scheduler."""
 
-
-def is_scheduler(name: str) -> bool:
-    """Whether a text names a scheduler."""
-    return name in SCHEDULERS[:-1] or name.startswith(("tcp://", "tls://", "ucx://"))
+MEMORY = {"target": False, "spill": False, "pause": False}
+"""What workers do not do when they are short of memory: a worker that pauses takes no further group, for ever."""
 
 
 @contextlib.contextmanager
@@ -58,21 +59,23 @@ def client_of(scheduler: str, *, workers: int, memory: int) -> Iterator[Any]:
         No scheduler answers at the address.
     """
     try:
+        import dask
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise MissingExtraError("distributed", "cluster", f"the scheduler {scheduler!r}") from error
     with contextlib.ExitStack() as stack:
         if scheduler == "local":
+            stack.enter_context(dask.config.set({f"distributed.worker.memory.{k}": v for k, v in MEMORY.items()}))
             cluster = stack.enter_context(
                 LocalCluster(
-                    n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=None
+                    n_workers=workers, threads_per_worker=1, memory_limit=memory // workers, dashboard_address=ANY_PORT
                 )
             )
             yield stack.enter_context(Client(cluster))
         elif scheduler == "slurm":
             _refuse_without_slurm()
             cluster = stack.enter_context(slurm_cluster(memory // max(1, workers)))
-            cluster.scale(jobs=workers)
+            cluster.adapt(minimum_jobs=workers, maximum_jobs=workers)
             yield stack.enter_context(Client(cluster))
         else:
             try:
@@ -106,14 +109,26 @@ def slurm_cluster(memory: int, **options: Any) -> Any:
         For :class:`dask_jobqueue.SLURMCluster`: queue, account, walltime and others.
     """
     try:
+        import dask
         from dask_jobqueue.slurm import SLURMCluster
     except ImportError as error:
         raise MissingExtraError("dask-jobqueue", "cluster", "the scheduler 'slurm'") from error
-    return SLURMCluster(cores=1, processes=1, memory=f"{max(memory, 1 << 20)}B", **options)
+    before = [*(dask.config.get("jobqueue.slurm.job-script-prologue", None) or ())]
+    before += [f"export DASK_DISTRIBUTED__WORKER__MEMORY__{name.upper()}={value}" for name, value in MEMORY.items()]
+    listening = {"dashboard_address": ANY_PORT, **(dask.config.get("jobqueue.slurm.scheduler-options", None) or {})}
+    settings = {"job_script_prologue": before, "scheduler_options": listening, **options}
+    return SLURMCluster(cores=1, processes=1, memory=f"{max(memory, 1 << 20)}B", **settings)
 
 
 def run_cluster(
-    groups: Sequence[Group], work: Path, *, scheduler: str, workers: int, memory: int, timeout: float | None
+    groups: Sequence[Group],
+    work: Path,
+    *,
+    scheduler: str,
+    workers: int,
+    threads: int,
+    memory: int,
+    timeout: float | None,
 ) -> Iterator[tuple[str, Any]]:
     """Run groups on Dask; a group whose worker is lost runs again elsewhere.
 
@@ -125,8 +140,10 @@ def run_cluster(
         Folder for files, seen under the same path by every worker.
     scheduler, workers, memory
         As for :func:`client_of`. Workers of an existing scheduler should have one thread each.
+    threads
+        Of BLAS and Numba in a worker.
     timeout
-        Seconds a job may take; its worker ends itself then.
+        Seconds a job may take; its worker ends itself then, so that it needs a nanny that starts another.
 
     Yields
     ------
@@ -134,18 +151,19 @@ def run_cluster(
         ``("begin", job id)`` and ``("end", Outcome)``.
     """
     with client_of(scheduler, workers=workers, memory=memory) as client:
-        yield from _Cluster(client, groups, work, timeout).events()
+        yield from _Cluster(client, groups, work, threads, timeout).events()
 
 
 class _Cluster:
     """Futures of groups, and what their workers have said."""
 
-    def __init__(self, client: Any, groups: Sequence[Group], work: Path, timeout: float | None) -> None:
-        self.client, self.work, self.timeout = client, work, timeout
+    def __init__(self, client: Any, groups: Sequence[Group], work: Path, threads: int, timeout: float | None) -> None:
+        self.client, self.work, self.threads, self.timeout = client, work, threads, timeout
         self.heard: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self.left: dict[str, Any] = {job.id: job for group in groups for job in group.jobs}
         self.running: dict[str, float] = {}
         self.futures: dict[Any, Group] = {}
+        self.losses: dict[str, int] = {}
         client.subscribe_topic(TOPIC, self._listen)
         for group in groups:
             self._submit(group)
@@ -155,7 +173,8 @@ class _Cluster:
         self.heard.put(message)
 
     def _submit(self, group: Group) -> None:
-        future = self.client.submit(_on_worker, group, str(self.work), self.timeout, pure=False, retries=1)
+        arguments = (group, str(self.work), self.threads, self.timeout)
+        future = self.client.submit(_on_worker, *arguments, pure=False, retries=1)
         self.futures[future] = group
 
     def events(self) -> Iterator[tuple[str, Any]]:
@@ -188,36 +207,65 @@ class _Cluster:
 
     def _finished(self, future: Any) -> Iterator[tuple[str, Any]]:
         group = self.futures.pop(future)
-        error = future.exception() if not future.cancelled() else None
-        if error is None and not future.cancelled():
-            for outcome in future.result():
-                yield from self._ended(outcome)
-            return
         yield from self._said()
-        message = f"lost on the cluster: {type(error).__name__ if error else 'cancelled'}: {error or ''}"
-        for job in group.jobs:
-            if job.id in self.left:
-                yield from self._ended(Outcome(job.id, job.key, STATUS_KILLED, message=message))
+        # Where all outcomes have been heard, the result is not asked for: it may lie on a worker that is lost.
+        if any(job.id in self.left for job in group.jobs):
+            error = None if future.cancelled() else future.exception()
+            if error is None and not future.cancelled():
+                for outcome in future.result():
+                    yield from self._ended(outcome)
+            else:
+                yield from self._lost(group, error)
+        future.release()  # or Dask would compute it again when its worker is lost
+
+    def _lost(self, group: Group, error: BaseException | None) -> Iterator[tuple[str, Any]]:
+        """End the job of a lost group that was running, and give the rest back.
+
+        Dask gives up every group that was on a worker, or waited there, when it was lost too often: the one that ran
+        brought it down, the others are tried again, some times at most.
+        """
+        from distributed import KilledWorker
+
+        left = [job for job in group.jobs if job.id in self.left]
+        if isinstance(error, KilledWorker):
+            running = [job for job in left if job.id in self.running]
+            self.losses[left[0].id] = self.losses.get(left[0].id, 0) + 1
+            guilty = running if running or self.losses[left[0].id] <= MAX_LOSSES else left
+            message = "its worker was lost each time it ran (out of memory? a worker has its part of --memory only)"
+        else:
+            guilty, message = (
+                left,
+                f"lost on the cluster: {type(error).__name__ if error else 'cancelled'}: {error or ''}",
+            )
+        for job in guilty:
+            yield from self._ended(Outcome(job.id, job.key, STATUS_KILLED, message=message))
+        self._submit_rest(group)
+
+    def _submit_rest(self, group: Group) -> None:
+        rest = tuple(job for job in group.jobs if job.id in self.left)
+        if rest:
+            self._submit(replace(group, jobs=rest))
 
     def _overdue(self) -> Iterator[tuple[str, Any]]:
         if self.timeout is None:
             return
         now = time.monotonic()
-        for name, since in list(self.running.items()):
-            if now - since <= self.timeout:
-                continue
+        late = {name: since for name, since in self.running.items() if now - since > self.timeout}
+        at_work = {key for keys in self.client.processing().values() for key in keys} if late else set()
+        for name, since in late.items():
             future, group = next((f, g) for f, g in self.futures.items() if name in {j.id for j in g.jobs})
+            if future.key not in at_work:  # its worker was lost, and it has not begun elsewhere
+                del self.running[name]
+                continue
             del self.futures[future]
             future.cancel(force=True)
             message = f"longer than its limit of {self.timeout:g} s"
             key = self.left[name].key
             yield from self._ended(Outcome(name, key, STATUS_TIMEOUT, seconds=now - since, message=message))
-            rest = tuple(job for job in group.jobs if job.id in self.left)
-            if rest:
-                self._submit(replace(group, jobs=rest))
+            self._submit_rest(group)
 
 
-def _on_worker(group: Group, work: str, timeout: float | None) -> list[Outcome]:
+def _on_worker(group: Group, work: str, threads: int, timeout: float | None) -> list[Outcome]:
     """Run a group on a worker of Dask, telling the client what begins and ends.
 
     A worker that is still at a job some time after its limit ends itself, so that its nanny starts a new one: the
@@ -236,6 +284,7 @@ def _on_worker(group: Group, work: str, timeout: float | None) -> list[Outcome]:
             )
         )
     worker = get_worker()
+    load_libraries()
 
     def say(**message: Any) -> None:
         worker.log_event(TOPIC, {"run": work, **message})
@@ -249,7 +298,7 @@ def _on_worker(group: Group, work: str, timeout: float | None) -> list[Outcome]:
                 faulthandler.dump_traceback_later(timeout + GRACE_SECONDS, exit=True, file=nowhere)
 
         try:
-            for outcome in run_group(group, folder, 1, begin):
+            for outcome in run_group(group, folder, threads, begin):
                 faulthandler.cancel_dump_traceback_later()
                 say(end=outcome.to_dict())
                 done.append(outcome)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tiva.batch.keys import SIZE
 from tiva.errors import UsageError, explain
 
-BASE_BYTES = 350 << 20
-"""Interpreter, NumPy, SciPy, Numba and compiled kernels of one process (measured 250 to 330 MiB)."""
+BASE_BYTES = 250 << 20
+"""Interpreter, NumPy, SciPy, Numba and compiled kernels of one process (measured 200 to 310 MiB)."""
 
 MATRICES = 5.0
 """Peak memory of a decomposition in n × n matrices: table, coefficients while factorised, factors, triangles, slack."""
@@ -23,14 +24,29 @@ MATRICES = 5.0
 BANDED_MATRICES = 8.0
 """The same for a table split by firm size, with any number of bands."""
 
-METHOD_MATRICES = {"wwz_third": 12.0}
-"""The same for methods whose result or way is larger than that of the others."""
+BANDED_TIME = 2.0
+"""How many times longer jobs take on a table split by firm size."""
 
-START_SECONDS = 6.0
-"""Starting a process: imports and compiling the kernels."""
+RESULT_COPIES = 10.0
+"""Arrays of the size of one term of a result that are alive while it is made and written (measured 8 to 10)."""
 
-START_INTERFERENCE = 0.25
+JOB_SECONDS = 0.02
+"""What a job takes however small it is: labels, a file, its checksum."""
+
+CELL_SECONDS = 6e-7
+"""Seconds a cell of one term of a result takes, of all its terms together: labels and writing (measured 5 to 8e-7)."""
+
+CUBE_CELL_SECONDS = 3e-8
+"""The same for a cell of a cube."""
+
+START_SECONDS = 2.0
+"""Starting the first process: imports and loading the kernels."""
+
+START_INTERFERENCE = 0.1
 """Part of the start of each further process that the others feel (disk, memory)."""
+
+TYPICAL_SECTORS = 20
+"""Sectors a country, at least; fewer would mean more countries and larger results."""
 
 TEXT_BYTES_PER_CELL = 9.0
 """Bytes a cell takes in a text file, and about as many in a workbook."""
@@ -38,8 +54,11 @@ TEXT_BYTES_PER_CELL = 9.0
 PACKED_BYTES_PER_CELL = 2.5
 """Bytes a cell takes in a compressed binary file."""
 
-READ_RATE = 40e6
-"""Cells of text per second, order of magnitude, for the estimate only: about a tenth of it for text."""
+READ_RATE = 30e6
+"""Cells of text or of a binary file read in a second."""
+
+WORKBOOK_RATE = 1.3e6
+"""Cells of a workbook read in a second."""
 
 FULL_SPEED_N = 1500
 """Rows at which all cores reach half of their joint speed in an LU factorisation."""
@@ -58,7 +77,7 @@ def parse_bytes(text: str | int) -> int:
     UsageError
         It is no size, or not more than zero.
     """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", str(text), re.IGNORECASE)
+    found = re.fullmatch(SIZE, str(text))
     size = int(float(found[1]) * _SIZES[found[2].upper()]) if found else 0
     if size <= 0:
         raise UsageError(explain("not a size of memory", got=repr(text), expected="such as '8GB' or '512MB'"))
@@ -106,8 +125,8 @@ def cores() -> int:
     return max(1, os.cpu_count() or 1)
 
 
-def rows_of(path: Path, share: int = 1) -> int:
-    """Estimate how many country-sectors the table in a file or folder has, from headers and sizes only.
+def size_of(path: Path, share: int = 1) -> tuple[int, int]:
+    """Estimate how many country-sectors and countries the table in a file or folder has, from headers and sizes only.
 
     Parameters
     ----------
@@ -118,22 +137,23 @@ def rows_of(path: Path, share: int = 1) -> int:
     """
     try:
         if path.suffix == ".npz":
-            return _rows_of_npz(path)
+            return _shape_of_npz(path)
         if path.suffix in {".nc", ".h5"}:
-            return _rows_of_hdf(path)
+            return _shape_of_hdf(path)
         if path.is_dir():
-            return max((rows_of(p, share) for p in path.rglob("*") if p.is_file()), default=1)
+            return max((size_of(p, share) for p in path.rglob("*") if p.is_file()), default=(1, 1))
         packed = path.suffix in {".zip", ".xlsx", ".xlsb", ".parquet", ".gz"}
         cells = path.stat().st_size / share / (PACKED_BYTES_PER_CELL if packed else TEXT_BYTES_PER_CELL)
-        return max(1, math.isqrt(int(cells)))
+        rows = max(1, math.isqrt(int(cells)))
+        return rows, max(1, rows // TYPICAL_SECTORS)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-        return 1
+        return 1, 1
 
 
-def _rows_of_npz(path: Path) -> int:
+def _shape_of_npz(path: Path) -> tuple[int, int]:
     import numpy as np
 
-    largest = 1
+    rows, countries = 1, 0
     with zipfile.ZipFile(path) as archive:
         for name in archive.namelist():
             with archive.open(name) as member:
@@ -141,25 +161,29 @@ def _rows_of_npz(path: Path) -> int:
                 read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
                 shape = read(member)[0]
                 if len(shape) == 2 and shape[0] == shape[1]:
-                    largest = max(largest, shape[0])
-    return largest
+                    rows = max(rows, shape[0])
+                elif name == "countries.npy":
+                    countries = math.prod(shape)
+    return rows, countries or max(1, rows // TYPICAL_SECTORS)
 
 
-def _rows_of_hdf(path: Path) -> int:
+def _shape_of_hdf(path: Path) -> tuple[int, int]:
     import h5py
 
-    sizes = [1]
+    sizes, countries = [1], [0]
 
-    def look(_: str, item: object) -> None:
+    def look(name: str, item: object) -> None:
         shape: tuple[int, ...] = getattr(item, "shape", ())
         if len(shape) == 2 and shape[0] == shape[1]:
             sizes.append(int(shape[0]))
         elif len(shape) == 4:
             sizes.append(int(shape[0] * shape[1]))
+        elif len(shape) == 3 and name == "final_demand":
+            countries.append(int(shape[1]))
 
     with h5py.File(path, "r") as file:
         file.visititems(look)
-    return max(sizes)
+    return max(sizes), max(countries) or max(1, max(sizes) // TYPICAL_SECTORS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,13 +194,20 @@ class Estimate:
     memory: int
 
 
+def result_cells(method: str, level: str, rows: int, countries: int) -> float:
+    """Return how many cells one term of a result has."""
+    cells = {"country": countries, "sector": rows, "bilateral": countries**2, "sector-bilateral": rows * countries}
+    return float(cells[level] * (countries if method == "wwz_third" else 1))
+
+
 def estimate(
     rows: int,
-    jobs: int,
-    cube_bytes: int = 0,
+    results: Sequence[float],
     *,
+    cube_cells: float = 0.0,
+    block_bytes: int = 0,
     banded: bool = False,
-    matrices: float = 0.0,
+    workbook: bool = False,
     rate: float | None = None,
 ) -> Estimate:
     """Estimate the jobs that share one table.
@@ -185,29 +216,33 @@ def estimate(
     ----------
     rows
         n, country-sectors.
-    jobs
-        How many share the factorisation.
-    cube_bytes
+    results
+        Of each job that is not a cube the cells of one term of its result.
+    cube_cells
+        Cells of all cubes together.
+    block_bytes
         Size of the blocks of a cube that are in memory at one time.
     banded
         Whether the table is split by firm size.
-    matrices
-        n × n matrices that the largest of the methods needs, where that is more than most need.
+    workbook
+        Whether the table is read from a workbook.
     rate
         Floating-point operations a second of one core; measured when left out.
 
     Notes
     -----
-    Time is 4/3 n³ operations (LU 2/3, diagonal blocks 2/3) and 0.15 n³ a job for the bilateral products, plus reading
-    n² cells. Memory is ``MATRICES`` (or ``BANDED_MATRICES``) n² numbers beside the interpreter.
+    Time is 4/3 n³ operations (LU 2/3, diagonal blocks 2/3) and 0.2 n³ a job for the bilateral products, reading n²
+    cells, and writing results. Memory is ``MATRICES`` (or ``BANDED_MATRICES``) n² numbers and ``RESULT_COPIES`` terms
+    of the largest result, beside the interpreter. With all methods on tables of 6 to 2,520 rows, WIOD among them, the
+    processor time of one core was 0.7 to 1.4 times the estimate.
     """
     speed = rate or flops()
-    held = max(matrices, BANDED_MATRICES if banded else MATRICES)
     cells = float(rows) ** 2
-    work = (4 / 3 + 0.15 * jobs) * cells * rows
-    return Estimate(
-        work / speed + cells / READ_RATE * 10 + 0.05 * jobs, int(BASE_BYTES + held * cells * 8 + cube_bytes)
-    )
+    jobs = sum(JOB_SECONDS + 0.2 * cells * rows / speed + CELL_SECONDS * result for result in results)
+    work = 4 / 3 * cells * rows / speed + jobs + CUBE_CELL_SECONDS * cube_cells
+    reading = cells / (WORKBOOK_RATE if workbook else READ_RATE)
+    held = (BANDED_MATRICES if banded else MATRICES) * cells + RESULT_COPIES * max(results, default=0.0)
+    return Estimate(work * (BANDED_TIME if banded else 1.0) + reading, int(BASE_BYTES + held * 8 + block_bytes))
 
 
 @cache

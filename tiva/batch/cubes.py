@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva._version import __version__
+from tiva.batch.keys import CUBE_FORMATS, CUBE_ORIGINS
 from tiva.errors import MissingExtraError, OutputError, UnknownLabelError, explain
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
 
     from tiva.kernels.arrays import FloatArray
     from tiva.model.operators import Operators
-
-ORIGINS = ("country", "country-sector")
-FORMATS = ("zarr", "parquet")
 
 BLOCK_BYTES = 192 << 20
 """Largest block in memory; about three of its size are alive at one time."""
@@ -46,8 +44,9 @@ class CubeReport:
     block_bytes
         Size of the largest.
     residual
-        Share of gross exports that the sum over origins misses (value added is a residual: rounding; other inputs
-        published apart: their part is in ``taxes_margins`` of the decompositions, not here).
+        Share of gross exports that the sum over origins misses: rounding where value added is a residual; what is in
+        ``taxes_margins`` of the decompositions where it is as published; and exports of rows without output, which
+        are in their ``discrepancy``.
     """
 
     shape: tuple[int, int, int]
@@ -107,7 +106,7 @@ def stream_cube(
     ----------
     Borin and Mancini (2019), World Bank WPS 8804, for content with double counting.
     """
-    for kind, value, known in (("origin", origin, ORIGINS), ("format", form, FORMATS)):
+    for kind, value, known in (("origin", origin, CUBE_ORIGINS), ("format", form, CUBE_FORMATS)):
         if value not in known:
             raise UnknownLabelError(kind, value, known)
     path = Path(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import shutil
 import time
 import traceback
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tiva.batch import writers
 from tiva.batch.jobs import Group, Job, SatelliteSource
+from tiva.batch.memory import peak_memory, reset_peak
 from tiva.errors import TivaError
 from tiva.results import closure
 
@@ -30,8 +32,9 @@ STATUS_OK = "ok"
 STATUS_FAILED = "failed"
 STATUS_TIMEOUT = "timed out"
 STATUS_KILLED = "worker died"
+STATUS_MEMORY = "out of memory"
 STATUS_REFUSED = "refused"
-FAILURES = (STATUS_FAILED, STATUS_TIMEOUT, STATUS_KILLED, STATUS_REFUSED)
+FAILURES = (STATUS_FAILED, STATUS_TIMEOUT, STATUS_KILLED, STATUS_MEMORY, STATUS_REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +123,7 @@ def execute(job: Job, model: Operators | None = None) -> xr.Dataset:
     return decompose(model, **job.method.arguments())
 
 
+@functools.cache
 def load_libraries() -> None:
     """Import what jobs need and load the compiled kernels, so that a start is not counted as time of a first job.
 
@@ -290,36 +294,3 @@ def _discard(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-
-
-def reset_peak() -> None:
-    """Forget the largest memory so far, where the system can (Linux)."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def peak_memory() -> int:
-    """Return the largest memory of this process in bytes: since the job began on Linux, since its start elsewhere."""
-    found = _status("VmHWM:")
-    if found:
-        return found
-    try:
-        import resource
-        import sys
-    except ImportError:
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(peak if sys.platform == "darwin" else peak << 10)
-
-
-def resident_memory() -> int:
-    """Return the memory of this process now in bytes; 0 where the system does not say (not Linux)."""
-    return _status("VmRSS:")
-
-
-def _status(field: str) -> int:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
-            if line.startswith(field):
-                return int(line.split()[1]) << 10
-    return 0

@@ -20,14 +20,14 @@ from tiva.errors import TivaError, UsageError, explain
 EXAMPLE_ROWS = 255
 """Country-sectors of the embedded example."""
 
+EXAMPLE_COUNTRIES = 17
+"""Countries of the embedded example."""
+
 EXAMPLE_YEAR = 2011
 """Year of the embedded example."""
 
 UNKNOWN_ROWS = 4000
 """Country-sectors that a table of the catalogue is taken to have while its file is not here."""
-
-TYPICAL_SECTORS = 20
-"""Sectors a country, at least; fewer would mean more countries and larger cubes."""
 
 NO_YEAR = "__HIVE_DEFAULT_PARTITION__"
 """Folder of results without a year, as data sets partitioned by folders write a missing value."""
@@ -47,7 +47,8 @@ class Input:
 class TableSource:
     """One table of one year, and how it is changed before any method sees it.
 
-    ``companions`` are further files that are read with it: labels beside it, or the files of a catalogue entry.
+    ``companions`` are further files that are read with it: labels beside it, or the files of a catalogue entry;
+    ``option_inputs`` those that options of the reader name.
     """
 
     name: str
@@ -58,6 +59,7 @@ class TableSource:
     year: int | None
     layout: str | None
     options: Mapping[str, Any]
+    option_inputs: Mapping[str, Input]
     margins_name: str
     margins: MarginSpec | None
     margins_inputs: Mapping[str, Input]
@@ -72,7 +74,12 @@ class TableSource:
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files behind it."""
-        return (*(() if self.input is None else (self.input,)), *self.companions, *self.margins_inputs.values())
+        more = (*self.companions, *self.option_inputs.values(), *self.margins_inputs.values())
+        return more if self.input is None else (self.input, *more)
+
+    def reader_options(self) -> dict[str, Any]:
+        """Return the options of the reader, those that name files too."""
+        return {**self.options, **{name: given.path for name, given in self.option_inputs.items()}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,8 +171,11 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
     """
     groups: list[Group] = []
     taken: set[str] = set()
+    used = {method.satellite for method in plan.methods}
     satellites = {
-        s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options) for s in plan.satellites
+        s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options)
+        for s in plan.satellites
+        if s.name in used
     }
     for source in _sources(plan, fetch=fetch):
         specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
@@ -177,39 +187,41 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
                     explain(f"two jobs have the name {job.id!r}", do="give their tables or methods names of their own")
                 )
             taken.add(job.id)
-        rows = _rows(source)
-        cost = costs.estimate(
-            rows,
-            len(jobs),
-            max((_block_bytes(rows, c) for c in plan.cubes), default=0),
-            banded=source.margins is not None,
-            matrices=max((costs.METHOD_MATRICES.get(m.method, 0.0) for m in plan.methods), default=0.0),
-        )
-        groups.append(Group(source, jobs, rows, cost))
+        rows, countries = _size(source)
+        groups.append(Group(source, jobs, rows, _cost(source, specs, rows, countries)))
     return tuple(groups)
-
-
-def _satellite_sources(plan: Plan) -> dict[str, SatelliteSource]:
-    """Return the satellites that methods use; others are not read."""
-    used = {method.satellite for method in plan.methods}
-    return {
-        spec.name: SatelliteSource(spec.name, Input(str(spec.file), digest(spec.file)), spec.options)
-        for spec in plan.satellites
-        if spec.name in used
-    }
 
 
 def _distinct(specs: list[MethodSpec | CubeSpec]) -> list[MethodSpec | CubeSpec]:
     return list({json.dumps(asdict(spec), sort_keys=True): spec for spec in specs}.values())
 
 
-def _rows(source: TableSource) -> int:
-    """Estimate the country-sectors of a table from the files at hand."""
+def _cost(source: TableSource, specs: Sequence[MethodSpec | CubeSpec], rows: int, countries: int) -> costs.Estimate:
+    from tiva.batch.cubes import BLOCK_BYTES
+
+    methods = [spec for spec in specs if isinstance(spec, MethodSpec)]
+    cubes = [
+        (countries if s.origin == "country" else rows) * rows * countries for s in specs if isinstance(s, CubeSpec)
+    ]
+    file = Path(source.input.path) if source.input is not None else None
+    return costs.estimate(
+        rows,
+        [costs.result_cells(spec.method, spec.level, rows, countries) for spec in methods],
+        cube_cells=sum(cubes),
+        block_bytes=max((3 * min(BLOCK_BYTES, cells * 8) for cells in cubes), default=0),
+        banded=source.margins is not None,
+        workbook=file is not None and file.suffix.lower() in {".xlsx", ".xlsb", ".xls"},
+    )
+
+
+def _size(source: TableSource) -> tuple[int, int]:
+    """Estimate the country-sectors and the countries of a table from the files at hand."""
     if source.kind == "example":
-        return EXAMPLE_ROWS
+        return EXAMPLE_ROWS, EXAMPLE_COUNTRIES
     files = [source.input] if source.input is not None else list(source.companions)
     share = 1 if source.kind == "files" else max(1, _years_in_file(source))
-    return max((costs.rows_of(Path(file.path), share) for file in files), default=UNKNOWN_ROWS)
+    sizes = [costs.size_of(Path(file.path), share) for file in files]
+    return max(sizes, default=(UNKNOWN_ROWS, UNKNOWN_ROWS // costs.TYPICAL_SECTORS))
 
 
 def _years_in_file(source: TableSource) -> int:
@@ -217,15 +229,6 @@ def _years_in_file(source: TableSource) -> int:
 
     spans = [(e.first_year, e.last_year) for e in catalogue()[source.catalogue].select(source.year)]
     return max((last - first + 1 for first, last in spans if first is not None and last is not None), default=1)
-
-
-def _block_bytes(rows: int, cube: CubeSpec) -> int:
-    """Estimate the blocks of a cube that are in memory at one time; countries are guessed from the rows."""
-    from tiva.batch.cubes import BLOCK_BYTES
-
-    countries = max(1, rows // TYPICAL_SECTORS)
-    origins = countries if cube.origin == "country" else rows
-    return 3 * min(BLOCK_BYTES, origins * rows * countries * 8)
 
 
 def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
@@ -244,6 +247,7 @@ def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
                 year=year,
                 layout=table.layout,
                 options=table.options,
+                option_inputs={name: Input(str(file), digest(file)) for name, file in table.option_files.items()},
                 margins_name=NO_MARGINS,
                 margins=None,
                 margins_inputs={},
@@ -356,6 +360,7 @@ def _described(source: TableSource) -> dict[str, Any]:
     values = asdict(source)
     values["input"] = source.input.sha256 if source.input else None
     values["companions"] = [given.sha256 for given in source.companions]
+    values["option_inputs"] = {name: given.sha256 for name, given in source.option_inputs.items()}
     values["margins_inputs"] = {name: given.sha256 for name, given in source.margins_inputs.items()}
     if source.backend:
         values["backend_version"] = backend_version(source.backend)

@@ -10,6 +10,8 @@ from pathlib import Path
 from tiva.errors import MissingExtraError, OutputError, OutputLockedError, explain
 
 LOCK_FILE = ".lock"
+PROBE = ".probe-"
+"""Beginning of the name of a file that is made and removed to see whether the folder can be written."""
 
 
 @contextlib.contextmanager
@@ -41,7 +43,7 @@ def locked(folder: Path, wait: float = 0.0) -> Iterator[None]:
         raise MissingExtraError("filelock", "batch", "a batch") from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / f".probe-{os.getpid()}"
+        probe = folder / f"{PROBE}{os.getpid()}"
         probe.touch()
         probe.unlink()
         lock = FileLock(folder / LOCK_FILE, timeout=wait)

@@ -126,6 +126,7 @@ def _source_options(source: TableSource) -> dict[str, Any]:
             "year": source.year,
             "layout": source.layout,
             "options": dict(source.options),
+            "option_files": {name: Path(given.path).name for name, given in source.option_inputs.items()},
         },
         "margins": None
         if margins is None

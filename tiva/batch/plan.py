@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from tiva.batch.fields import Fields, Kind, Problems
-from tiva.batch.locations import check_places, check_secrets, find_files, safe_path
+from tiva.batch.fields import Fields, Problems, unknown
+from tiva.batch.keys import PLAN
+from tiva.batch.locations import check_comments, check_places, check_secrets, existing, find_files, resolved
 from tiva.batch.positions import Positions, syntax_position
+from tiva.batch.reading import reading
+from tiva.batch.shapes import as_label
 from tiva.batch.specs import (
     BASELINE,
     NO_MARGINS,
     NO_SATELLITE,
+    RESERVED,
     CubeSpec,
     MarginSpec,
     MethodSpec,
@@ -25,11 +29,9 @@ from tiva.batch.specs import (
     ScenarioSpec,
     TableSpec,
 )
-from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain, suggest
+from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain
 from tiva.terms import find_method
 
-FORMATS = ("parquet", "netcdf", "zarr")
-CUBE_FORMATS = ("zarr", "parquet")
 EXAMPLE_PLAN = "example_plan.toml"
 
 
@@ -75,16 +77,18 @@ def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         position, said = syntax_position(error, text)
-        raise _refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
+        raise refusal(path, [f"{position.line}:{position.column}: {said}"]) from error
     problems = Problems(Positions(text.replace("\r\n", "\n")))
     check_secrets(problems, values)
-    plan = _plan(Fields(values, (), problems), text, path, out)
+    check_comments(problems)
+    plan = _plan(Fields(values, PLAN, (), problems), text, path, out)
     if problems.found or plan is None:
-        raise _refusal(path, problems.lines())
+        raise refusal(path, problems.lines())
     return plan
 
 
-def _refusal(path: Path, lines: list[str]) -> PlanError:
+def refusal(path: Path, lines: Sequence[str]) -> PlanError:
+    """Return the error that tells all mistakes of a plan, ``line:column: message`` each."""
     shown = "".join(f"\n  {path.name}:{line}" for line in lines)
     count = "one mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
     return PlanError(f"the plan has {count}:{shown}", path=path, problems=lines)
@@ -92,90 +96,81 @@ def _refusal(path: Path, lines: list[str]) -> PlanError:
 
 def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | None:
     root = path.parent
-    version = top.take("version", Kind.INTEGER, default=1)
-    if version not in (None, 1):
-        top.problem("version", f"version {version} of plans is not known here; write version = 1")
     output = top.table("output")
-    folder = safe_path(output, "folder", root, default="results")
-    form = output.choice("format", FORMATS, default="parquet")
-    output.finish()
     run = _run(top.table("run"))
-    margins = tuple(_margin(f, root) for f in top.tables("margins"))
-    scenarios = _scenarios(top)
-    satellites = tuple(_satellite(f, root) for f in top.tables("satellites"))
-    tables = tuple(_table(f, i, root) for i, f in enumerate(top.tables("tables", required=True)))
-    methods = tuple(m for f in top.tables("methods") for m in _methods(f))
-    cubes = tuple(_cube(f, i) for i, f in enumerate(top.tables("cubes")))
-    if not methods and not cubes and not top.problems.found:
+    given = {kind: top.tables(kind) for kind in PLAN.lists or ()}
+    named: dict[str, tuple[Any, ...]] = {
+        "tables": tuple(_table(f, i, root) for i, f in enumerate(given["tables"])),
+        "margins": tuple(_margin(f, root) for f in given["margins"]),
+        "satellites": tuple(_satellite(f, root) for f in given["satellites"]),
+        "scenarios": tuple(_scenario(f) for f in given["scenarios"]),
+        "cubes": tuple(_cube(f, i) for i, f in enumerate(given["cubes"])),
+    }
+    methods = tuple(m for f in given["methods"] for m in _methods(f))
+    if not top.given("tables"):
+        top.problem("", "no [[tables]] in the plan")
+    if not methods and not named["cubes"] and not top.problems.found:
         top.problem("", "nothing to compute: add [[methods]] or [[cubes]]")
-    top.finish()
-    named = {"tables": tables, "margins": margins, "scenarios": scenarios, "satellites": satellites, "cubes": cubes}
-    _check_names(top, named)
-    target = (Path(out).resolve() if out is not None else folder) or root
-    check_places(top, target, out is None, tables, [*margins, *satellites], path)
+    _check_cycles(top, named["scenarios"])
+    _check_group_cycles(top, named["scenarios"])
+    _check_names(top, named, given)
+    target = (Path(out).resolve() if out is not None else resolved(output, "folder", root)) or root
+    searched = {i: f["paths"] or () for i, f in enumerate(given["tables"])}
+    more = [
+        *(file for table in named["tables"] for file in table.option_files.values()),
+        *(file for margin in named["margins"] for file in (margin.file, *margin.more.values())),
+        *(satellite.file for satellite in named["satellites"]),
+    ]
+    check_places(top.problems, target, out is None, named["tables"], searched, more, path)
     if top.problems.found:
         return None
-    return Plan(path, text, target, form, tables, methods, cubes, margins, scenarios, satellites, **run)
+    return Plan(
+        path, text, target, output["format"], named["tables"], methods, named["cubes"], named["margins"],
+        named["scenarios"], named["satellites"], **run,
+    )  # fmt: skip
 
 
 def _run(fields: Fields) -> dict[str, Any]:
     from tiva.batch.costs import parse_bytes
 
-    workers = fields.take("workers", Kind.INTEGER, default=0)
-    if workers is not None and workers < 0:
-        fields.problem("workers", "must be 0 (automatic) or more", value=True)
-    memory = fields.take("memory", Kind.TEXT, default=None)
+    values = {name: fields[name] for name in ("workers", "timeout", "scheduler", "backend")}
+    if fields["scheduler"] == "inline" and fields["timeout"] is not None:
+        fields.problem("timeout", "no job can be ended inline; leave it out, or use another scheduler")
     size: int | None = None
-    if memory is not None:
+    if fields["memory"] is not None:
         try:
-            size = parse_bytes(memory)
+            size = parse_bytes(fields["memory"])
         except TivaError as error:
-            fields.problem("memory", str(error).splitlines()[0] + '; write for example "8GB"', value=True)
-    timeout = fields.take("timeout", Kind.NUMBER, default=None)
-    if timeout is not None and timeout <= 0:
-        fields.problem("timeout", "must be more than 0 seconds", value=True)
-    scheduler = fields.take("scheduler", Kind.TEXT, default=None)
-    if scheduler is not None:
-        from tiva.batch.cluster import SCHEDULERS, is_scheduler
-
-        if not is_scheduler(scheduler):
-            fields.problem("scheduler", f"unknown scheduler {scheduler!r}; one of {', '.join(SCHEDULERS)}", value=True)
-    backend = fields.choice("backend", ("numpy", "torch", "cupy", ""), default="") or None
-    fields.finish()
-    return {"workers": workers, "memory": size, "timeout": timeout, "scheduler": scheduler, "backend": backend}
+            fields.problem("memory", str(error).splitlines()[0], value=True)
+    return {**values, "memory": size}
 
 
 def _table(fields: Fields, index: int, root: Path) -> TableSpec:
-    example = fields.take("example", Kind.BOOLEAN, default=False)
-    catalogue = fields.take("catalogue", Kind.TEXT, default="")
-    has_paths = "paths" in fields
-    files = find_files(fields, "paths", root) if has_paths else ()
-    years = fields.years("years")
-    layout = fields.take("layout", Kind.TEXT, default=None)
-    options = fields.take("options", Kind.TABLE, default={})
-    if sum((bool(example), bool(catalogue), has_paths)) != 1:
+    example, catalogue, years = fields["example"], fields["catalogue"] or "", fields["years"]
+    files = find_files(fields, "paths", root)
+    if sum((example, "catalogue" in fields, "paths" in fields)) != 1:
         fields.problem("", "a table needs exactly one of: paths, catalogue, example = true")
     if catalogue and not years:
         fields.problem("catalogue", "needs years = [...]")
     elif catalogue:
         _check_catalogue(fields, catalogue, years)
-    for name, given in (("years", years), ("layout", layout), ("options", options)):
-        if example and given:
+    for name in ("years", "layout", "options"):
+        if example and name in fields:
             fields.problem(name, "does not go with example = true")
-    default = "example" if example else catalogue or f"table{index + 1}"
-    spec = TableSpec(
-        name=fields.label("name", default=default),
-        kind="example" if example else "catalogue" if catalogue else "files",
+    kind = "example" if example else "catalogue" if catalogue else "files"
+    options, option_files = ({}, {}) if example else reading(fields, kind, root)
+    return TableSpec(
+        name=fields["name"] or ("example" if example else as_label(catalogue) if catalogue else f"table{index + 1}"),
+        kind=kind,
         files=files,
-        catalogue=catalogue or "",
+        catalogue=catalogue,
         years=years,
-        layout=layout,
-        options=options or {},
-        margins=fields.names("margins"),
-        scenarios=fields.names("scenarios"),
+        layout=fields["layout"],
+        options=options,
+        option_files=option_files,
+        margins=fields["margins"],
+        scenarios=fields["scenarios"],
     )
-    fields.finish()
-    return spec
 
 
 def _check_catalogue(fields: Fields, name: str, years: tuple[int, ...]) -> None:
@@ -187,56 +182,39 @@ def _check_catalogue(fields: Fields, name: str, years: tuple[int, ...]) -> None:
     try:
         catalogue()[name].select(years)
     except UnknownLabelError as error:
-        fields.problem("catalogue", _unknown("data set", name, error.known), value=True)
+        fields.problem("catalogue", unknown("data set", name, error.known), value=True)
     except TivaError as error:
         fields.problem("years", " ".join(line.strip() for line in str(error).splitlines()), value=True)
 
 
 def _methods(fields: Fields) -> list[MethodSpec]:
     """Every combination of the options that are given as lists."""
-    method = fields.take("method", Kind.TEXT, default=None)
+    method = fields["method"]
     if method is None:
-        fields.problem("", 'a method needs its name: method = "bm"')
-        method = ""
-    axes: dict[str, tuple[Any, ...]] = {
-        name: fields.names(name) or (None,) for name in ("perspective", "approach", "perimeter")
-    }
-    levels = fields.names("level") or ("country",)
-    details = fields.flags("detail")
-    chosen = {name: fields.names(name) for name in ("exporter", "importer", "sector")}
-    satellites = fields.names("satellite") or (NO_SATELLITE,)
-    label = fields.label("name", default="")
-    several = any(len(values) > 1 for values in (*axes.values(), details))
-    fields.finish()
+        return []
+    axes = [fields[name] or (None,) for name in ("perspective", "approach", "perimeter")]
+    several = any(len(values) > 1 for values in (*axes, fields["detail"]))
+    label = fields["name"]
     found: list[MethodSpec] = []
-    if not method:
-        return found
-    combined = product(axes["perspective"], axes["approach"], axes["perimeter"], levels, details)
-    for perspective, approach, perimeter, level, detail in combined:
+    for perspective, approach, perimeter, level, detail in product(*axes, fields["level"], fields["detail"]):
         options = {"perspective": perspective, "approach": approach, "perimeter": perimeter}
-        spec = _method(fields, method, options, level, detail, chosen, label)
+        spec = _method(fields, method, options, level, detail)
         if spec is not None:
             if label and several:
                 spec = replace(spec, name=f"{label}-{replace(spec, name=None).label}")
-            found += [replace(spec, satellite=None if name == NO_SATELLITE else name) for name in satellites]
+            found += [replace(spec, satellite=None if s == NO_SATELLITE else s) for s in fields["satellite"]]
     return found
 
 
 def _method(
-    fields: Fields,
-    method: str,
-    options: Mapping[str, str | None],
-    level: str,
-    detail: bool,
-    chosen: Mapping[str, tuple[str, ...] | None],
-    label: str,
+    fields: Fields, method: str, options: Mapping[str, str | None], level: str, detail: bool
 ) -> MethodSpec | None:
     try:
         row = find_method(method, **options, level=level, detail=detail)
     except TivaError as error:
         said = " ".join(line.strip() for line in str(error).splitlines())
         kind = error.kind if isinstance(error, UnknownLabelError) and error.kind in fields else "method"
-        given = fields[kind]
+        given = fields.given(kind)
         path = fields.at(kind)
         if isinstance(error, UnknownLabelError) and isinstance(given, list) and error.label in given:
             path = (*path, given.index(error.label))
@@ -249,122 +227,58 @@ def _method(
         options["perimeter"],
         level,
         detail,
-        exporter=chosen["exporter"],
-        importer=chosen["importer"],
-        sector=chosen["sector"],
-        name=label or None,
+        exporter=fields["exporter"],
+        importer=fields["importer"],
+        sector=fields["sector"],
+        name=fields["name"],
     )
 
 
 def _margin(fields: Fields, root: Path) -> MarginSpec:
-    file = safe_path(fields, "path", root, default=None)
-    options: dict[str, Any] = {}
-    theta = fields.take("theta", Kind.NUMBER, default=None)
-    if theta is not None:
-        if abs(theta) > 1:
-            fields.problem("theta", "must lie between -1 and 1", value=True)
-        options["theta"] = float(theta)
-    for name, allowed in (("method", ("two-market", "proportional")), ("infeasible", ("refuse", "keep"))):
-        if name in fields:
-            options[name] = fields.choice(name, allowed, default=allowed[0])
-    label = fields.label("name", default=file.stem if file else "margins")
-    more: dict[str, Path] = {}
-    for name in ("schemes", "sector_map"):
-        fields.take(name, Kind.TEXT, default=None)
-        found = safe_path(fields, name, root, default=None) if name in fields else None
-        if found is not None:
-            more[name] = found
-            if not found.is_file():
-                fields.problem(name, f"no such file: {found}", value=True)
-    if file is not None and not file.is_file():
-        fields.problem("path", f"no such file: {file}", value=True)
-    prepare = _preparation(fields.table("prepare"))
-    fields.finish()
-    return MarginSpec(label, file or root, more, prepare, options)
-
-
-def _preparation(fields: Fields) -> dict[str, Any]:
-    """Return options of :func:`tiva.prepare_margins`; values are checked there."""
-    options: dict[str, Any] = {
-        "year": fields.take("year", Kind.INTEGER, default=None),
-        "traders": fields.names("traders"),
-        "trader_allocation": fields.take("trader_allocation", Kind.TEXT, default=None),
-        "on_conflict": fields.take("on_conflict", Kind.TEXT, default=None),
-    }
-    if "donors" in fields and isinstance(fields["donors"], dict):
-        options["donors"] = fields.groups("donors")
-    else:
-        options["donors"] = fields.take("donors", Kind.TEXT, default=None)
-    fields.finish()
-    return {name: value for name, value in options.items() if value is not None}
+    file = existing(fields, "path", root)
+    more = {name: existing(fields, name, root) for name in ("schemes", "sector_map")}
+    return MarginSpec(
+        fields["name"] or as_label(file.stem if file else "margins"),
+        file or root,
+        {name: path for name, path in more.items() if path is not None},
+        fields.table("prepare").present(),
+        fields.present("theta", "method", "infeasible"),
+    )
 
 
 def _satellite(fields: Fields, root: Path) -> SatelliteSpec:
     """Return a satellite; the values of its options are checked by :func:`tiva.read_satellite`."""
-    file = safe_path(fields, "path", root, default=None)
-    if file is not None and not file.exists():
-        fields.problem("path", f"no such file: {file}", value=True)
-    name = fields.label("name", default=file.stem if file else "satellite")
-    options: dict[str, Any] = {n: fields.take(n, Kind.TEXT, default=None) for n in ("variable", "unit", "member")}
-    options["year"] = fields.take("year", Kind.INTEGER, default=None)
-    options["missing"] = fields.choice("missing", ("error", "zero"), default="error")
-    for key in ("sectors", "countries", "select"):
-        options[key] = fields.texts(key)
-    fields.finish()
-    return SatelliteSpec(name, file or root, {key: value for key, value in options.items() if value})
+    file = existing(fields, "path", root, folder=True)
+    options = fields.present("variable", "unit", "member", "year", "missing", "sectors", "countries", "select")
+    return SatelliteSpec(fields["name"] or as_label(file.stem if file else "satellite"), file or root, options)
 
 
 def _cube(fields: Fields, index: int) -> CubeSpec:
-    origin = fields.choice("origin", ("country", "country-sector"), default="country")
-    form = fields.choice("format", CUBE_FORMATS, default="zarr")
-    spec = CubeSpec(fields.label("name", default=f"cube{index + 1}"), origin, form)
-    fields.finish()
-    return spec
+    return CubeSpec(fields["name"] or f"cube{index + 1}", fields["origin"], fields["format"])
 
 
-def _scenarios(top: Fields) -> tuple[ScenarioSpec, ...]:
-    found: list[ScenarioSpec] = []
-    for fields in top.tables("scenarios"):
-        name = fields.label("name", default="")
-        if not name:
-            fields.problem("", 'a scenario needs a name: name = "..."')
-        spec = ScenarioSpec(
-            name=name,
-            based_on=fields.take("based_on", Kind.TEXT, default="") or "",
-            merge_split_countries=bool(fields.take("merge_split_countries", Kind.BOOLEAN, default=False)),
-            aggregate_countries=fields.groups("aggregate_countries"),
-            aggregate_sectors=fields.groups("aggregate_sectors"),
-            groups=fields.groups("groups"),
-            final_demand=tuple(_shock(f) for f in fields.tables("final_demand")),
-        )
-        fields.finish()
-        found.append(spec)
-    _check_cycles(top, found)
-    _check_group_cycles(top, found)
-    return tuple(found)
+def _scenario(fields: Fields) -> ScenarioSpec:
+    return ScenarioSpec(
+        name=fields["name"] or "",
+        based_on=fields["based_on"],
+        merge_split_countries=fields["merge_split_countries"],
+        aggregate_countries=fields["aggregate_countries"],
+        aggregate_sectors=fields["aggregate_sectors"],
+        groups=fields["groups"],
+        final_demand=tuple(_shock(f) for f in fields.tables("final_demand")),
+    )
 
 
 def _shock(fields: Fields) -> Mapping[str, Any]:
-    factor = fields.take("factor", Kind.NUMBER, default=None)
-    if factor is None:
-        fields.problem("", "a shock of final demand needs factor = ...")
-    elif factor < 0:
-        fields.problem("factor", "must not be negative", value=True)
-    shock: dict[str, Any] = {"factor": float(factor or 0.0)}
-    for name in ("seller", "sector", "absorber"):
-        chosen = fields.names(name)
-        if chosen is not None:
-            shock[name] = list(chosen)
-    fields.finish()
-    return shock
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in fields.present().items()}
 
 
-def _check_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
+def _check_cycles(top: Fields, scenarios: Sequence[ScenarioSpec]) -> None:
     parents = {s.name: s.based_on for s in scenarios}
     for index, scenario in enumerate(scenarios):
         at = ("scenarios", index, "based_on")
         if scenario.based_on and scenario.based_on not in {*parents, BASELINE}:
-            top.problems.add(at, _unknown("scenario", scenario.based_on, tuple(parents)), value=True)
+            top.problems.add(at, unknown("scenario", scenario.based_on, tuple(parents)), value=True)
             continue
         seen = [scenario.name]
         while parents.get(seen[-1]):
@@ -376,7 +290,7 @@ def _check_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
                 break
 
 
-def _check_group_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
+def _check_group_cycles(top: Fields, scenarios: Sequence[ScenarioSpec]) -> None:
     """Note groups of a scenario that are made of one another."""
     for index, scenario in enumerate(scenarios):
         for name in scenario.groups:
@@ -392,45 +306,26 @@ def _check_group_cycles(top: Fields, scenarios: list[ScenarioSpec]) -> None:
                     waiting += [m for m in scenario.groups[member] if m in scenario.groups]
 
 
-def _unknown(kind: str, name: str, known: tuple[str, ...]) -> str:
-    close = suggest(name, known)
-    hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(known) or 'none'}"
-    return f"unknown {kind} {name!r}{hint}"
+_UNCHANGED = {"margins": NO_MARGINS, "scenarios": BASELINE, "satellites": NO_SATELLITE}
 
 
-_RESERVED = {"margins": NO_MARGINS, "scenarios": BASELINE, "satellites": NO_SATELLITE}
-
-
-def _check_names(top: Fields, named: Mapping[str, tuple[Any, ...]]) -> None:
+def _check_names(top: Fields, named: Mapping[str, tuple[Any, ...]], given: Mapping[str, Sequence[Fields]]) -> None:
     """Note names that are used twice or reserved, and names that nothing has."""
     for kind, items in named.items():
         names = [item.name for item in items]
         for index, name in enumerate(names):
             if name in names[:index]:
                 top.problems.add((kind, index, "name"), f"the name {name!r} is used twice in [[{kind}]]", value=True)
-            if name in {NO_MARGINS, BASELINE} and kind in _RESERVED:
+            if name in RESERVED and kind in _UNCHANGED:
                 top.problems.add((kind, index, "name"), f"the name {name!r} is reserved", value=True)
-    known = {kind: (reserved, *(item.name for item in named[kind])) for kind, reserved in _RESERVED.items()}
+    known = {kind: (reserved, *(item.name for item in named[kind])) for kind, reserved in _UNCHANGED.items()}
     uses = [
         ("tables", "margins", "margins"),
         ("tables", "scenarios", "scenarios"),
         ("methods", "satellite", "satellites"),
     ]
     for kind, key, what in uses:
-        for index, position, name in _used(top, kind, key):
-            if name not in known[what]:
-                at = (kind, index, key) if position is None else (kind, index, key, position)
-                top.problems.add(at, _unknown(what.removesuffix("s"), name, known[what]), value=True)
-
-
-def _used(top: Fields, kind: str, key: str) -> list[tuple[int, int | None, str]]:
-    """Return the names under a key of each table of a list: place of the table, place in the list, name."""
-    found: list[tuple[int, int | None, str]] = []
-    entries = top[kind] if kind in top and isinstance(top[kind], list) else []
-    for index, entry in enumerate(entries):
-        given = entry.get(key) if isinstance(entry, dict) else None
-        if isinstance(given, str):
-            found.append((index, None, given))
-        elif isinstance(given, list):
-            found += [(index, place, name) for place, name in enumerate(given) if isinstance(name, str)]
-    return found
+        for fields in given[kind]:
+            for place, name in fields.items(key):
+                if name not in known[what]:
+                    top.problems.add(place, unknown(what.removesuffix("s"), name, known[what]), value=True)

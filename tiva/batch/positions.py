@@ -50,6 +50,7 @@ class _Walk:
             for m in _TOKEN.finditer(text)
             if m.lastgroup not in {"space", "comment"}
         ]
+        self.comments = [m for m in _TOKEN.finditer(text) if m.lastgroup == "comment"]
         self._at = 0
         self._lines = [0, *(m.end() for m in re.finditer("\n", text))]
         self._counts: dict[Path, int] = {}
@@ -57,7 +58,8 @@ class _Walk:
         self.values: dict[Path, Position] = {}
         self._document()
 
-    def _position(self, start: int) -> Position:
+    def position(self, start: int) -> Position:
+        """Return line and column of a character."""
         low, high = 0, len(self._lines)
         while high - low > 1:
             middle = (low + high) // 2
@@ -95,13 +97,13 @@ class _Walk:
         path: Path = ()
         for depth, (name, start) in enumerate(names):
             path = (*path, name)
-            self.keys.setdefault(path, self._position(start))
-            self.values.setdefault(path, self._position(opening.start))
+            self.keys.setdefault(path, self.position(start))
+            self.values.setdefault(path, self.position(opening.start))
             last = depth == len(names) - 1
             if last and opening.text == "[[":
                 index = self._counts[path] = self._counts.get(path, -1) + 1
                 path = (*path, index)
-                self.keys[path] = self.values[path] = self._position(opening.start)
+                self.keys[path] = self.values[path] = self.position(opening.start)
             elif not last and path in self._counts:
                 path = (*path, self._counts[path])
         return path
@@ -122,12 +124,12 @@ class _Walk:
         path = prefix
         for name, start in self._dotted():
             path = (*path, name)
-            self.keys.setdefault(path, self._position(start))
-            self.values.setdefault(path, self._position(start))
+            self.keys.setdefault(path, self.position(start))
+            self.values.setdefault(path, self.position(start))
         self._next()
         token = self._peek()
         if token is not None:
-            self.values[path] = self._position(token.start)
+            self.values[path] = self.position(token.start)
         self._value(path)
 
     def _value(self, path: Path) -> None:
@@ -147,7 +149,7 @@ class _Walk:
 
     def _list(self, path: Path, opening: _Token) -> None:
         if opening.text == "[[":
-            self.values[(*path, 0)] = self._position(opening.start + 1)
+            self.values[(*path, 0)] = self.position(opening.start + 1)
             self._split(opening)
         index = 0
         while True:
@@ -159,7 +161,7 @@ class _Walk:
             if token.text == "," and token.kind == "mark":
                 continue
             self._at -= 1
-            self.keys[(*path, index)] = self.values[(*path, index)] = self._position(token.start)
+            self.keys[(*path, index)] = self.values[(*path, index)] = self.position(token.start)
             self._value((*path, index))
             index += 1
 
@@ -188,12 +190,18 @@ class Positions:
     ----------
     text
         TOML that :func:`tomllib.loads` accepts.
+
+    Attributes
+    ----------
+    comments
+        Where each comment begins, and what it says.
     """
 
     def __init__(self, text: str) -> None:
         walk = _Walk(text)
         self._keys: Mapping[Path, Position] = walk.keys
         self._values: Mapping[Path, Position] = walk.values
+        self.comments = [(walk.position(comment.start()), comment.group()) for comment in walk.comments]
 
     def key(self, path: Path) -> Position:
         """Return where a key stands, or the nearest one above it."""

@@ -17,13 +17,14 @@ from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
-from tiva.batch.lock import locked
-from tiva.batch.plan import read_plan
+from tiva.batch.lock import PROBE, locked
+from tiva.batch.plan import read_plan, refusal
 from tiva.batch.progress import Callback, Progress
+from tiva.batch.settings import Settings, layout_of, needed, scheduler_of, settle
 from tiva.batch.specs import Plan
 from tiva.batch.stopping import stoppable
 from tiva.batch.workers import Event, prepare, run_local
-from tiva.errors import BackendFallbackWarning, UsageError, explain, listing
+from tiva.errors import BackendFallbackWarning, listing
 
 MAX_SHOWN = 8
 """Different warnings that a summary shows; the manifest has all."""
@@ -58,6 +59,8 @@ class BatchReport:
         Path of the manifest, ``None`` after a dry run.
     removed
         Results of earlier runs that the plan no longer asks for, removed (or, by a dry run, to be removed).
+    notes
+        ``line:column: message`` of labels that some tables of the plan do not have.
     """
 
     output: Path
@@ -70,6 +73,7 @@ class BatchReport:
     groups: tuple[Group, ...] = field(repr=False)
     manifest: Path | None = None
     removed: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def failed(self) -> tuple[Outcome, ...]:
@@ -136,6 +140,7 @@ def _dry_summary(report: BatchReport) -> str:
             lines.append(f"  {mark:<9} {job.id} -> {_expected_place(job)}")
     lines.append(f"estimate: {report.seconds:.0f} s; {report.layout.reason}")
     lines.append(f"memory: {costs.format_bytes(report.memory)} allowed")
+    lines.extend(f"some jobs will fail: {note}" for note in report.notes)
     if report.removed:
         lines.append(f"would remove, no longer in the plan: {listing(report.removed, limit=5)}")
     lines.append(f"results: {report.output}")
@@ -180,9 +185,10 @@ def run_plan(
     workers
         Processes; left out or 0: as the plan or the cost model says.
     memory
-        Budget for all processes together, such as ``"8GB"``; left out: 80 % of what is free.
+        Budget for all worker processes together, such as ``"8GB"``; left out: 80 % of what is free, on other machines
+        what the estimates need.
     timeout
-        Seconds a job may take.
+        Seconds a job may take; not with ``scheduler="inline"``, where none can be ended.
     scheduler
         ``"processes"`` (default), ``"inline"`` (in this process, for debugging), ``"local"``, ``"slurm"`` or the
         address ``tcp://...`` of a Dask scheduler.
@@ -216,15 +222,28 @@ def run_plan(
     plan = plan if isinstance(plan, Plan) else read_plan(plan, out=out)
     if out is not None:
         plan = replace(plan, output=Path(out).resolve())
-    settings = _settings(plan, workers, memory, timeout, scheduler)
-    if settings.scheduler == "processes" and not dry_run:
+    if scheduler_of(plan, scheduler) == "processes" and not dry_run:
         prepare()
     groups = expand(plan, fetch=not dry_run)
+    notes = _unknown_labels(plan, groups)
+    settings = settle(plan, groups, workers=workers, memory=memory, timeout=timeout, scheduler=scheduler)
     if dry_run:
-        return _dry(plan, groups, settings, resume=resume)
+        return _dry(plan, groups, settings, notes, resume=resume)
     outputs.refuse_foreign(plan.output)
     with locked(plan.output, wait):
-        return _Run(plan, groups, settings, resume=resume).run(progress)
+        return _Run(plan, groups, settings, notes, resume=resume).run(progress)
+
+
+def _unknown_labels(plan: Plan, groups: Sequence[Group]) -> list[str]:
+    """Refuse names that no table has, and return what is to be said about those that some tables have."""
+    if not plan.scenarios and not any(m.exporter or m.importer or m.sector for m in plan.methods):
+        return []
+    from tiva.batch.labels import check_labels
+
+    wrong, notes = check_labels(plan, groups)
+    if wrong:
+        raise refusal(plan.path, wrong)
+    return notes
 
 
 def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = None) -> str:
@@ -232,36 +251,25 @@ def describe(plan: str | Path | Plan | None = None, *, out: str | Path | None = 
     return run_plan(plan, dry_run=True, out=out).summary()
 
 
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    workers: int
-    memory: int
-    timeout: float | None
-    scheduler: str
-
-
-def _settings(
-    plan: Plan, workers: int | None, memory: str | int | None, timeout: float | None, scheduler: str | None
-) -> _Settings:
-    from tiva.batch.cluster import SCHEDULERS, is_scheduler
-
-    chosen = scheduler or plan.scheduler or "processes"
-    if not is_scheduler(chosen):
-        raise UsageError(explain(f"unknown scheduler {chosen!r}", expected=f"one of {', '.join(SCHEDULERS)}"))
-    count = plan.workers if workers is None else workers
-    limit = plan.timeout if timeout is None else timeout
-    if count < 0 or (limit is not None and limit <= 0):
-        raise UsageError(explain("workers must be 0 or more, and a time limit more than 0", got=f"{count}, {limit}"))
-    budget = costs.parse_bytes(memory) if memory is not None else plan.memory
-    return _Settings(count, budget or int(costs.MEMORY_SHARE * costs.free_memory()), limit, chosen)
-
-
-def _dry(plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> BatchReport:
+def _dry(
+    plan: Plan, groups: tuple[Group, ...], settings: Settings, notes: Sequence[str], *, resume: bool
+) -> BatchReport:
     kept = _kept(plan, groups) if resume else {}
-    layout = _layout(groups, settings)
-    seconds = _layout(_without(groups, kept), settings).seconds
+    layout = layout_of(groups, settings)
+    seconds = layout_of(_without(groups, kept), settings).seconds
     removed = _leaving(plan, groups, read_events(plan.output))
-    return BatchReport(plan.output, (), tuple(kept), layout, settings.memory, seconds, True, groups, removed=removed)
+    return BatchReport(
+        plan.output,
+        (),
+        tuple(kept),
+        layout,
+        settings.memory,
+        seconds,
+        True,
+        groups,
+        removed=removed,
+        notes=tuple(notes),
+    )
 
 
 def _leaving(plan: Plan, groups: Sequence[Group], events: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
@@ -278,14 +286,6 @@ def _without(groups: Sequence[Group], kept: Mapping[str, Outcome]) -> list[Group
     return [replace(group, jobs=jobs) for group, jobs in left if jobs]
 
 
-def _layout(groups: Sequence[Group], settings: _Settings) -> costs.Layout:
-    layout = costs.choose_layout([(g.rows, g.cost) for g in groups], settings.workers, settings.memory)
-    if settings.scheduler in {"processes", "inline"}:
-        return layout
-    workers = settings.workers or max(1, min(costs.cores(), len(groups)))
-    return replace(layout, workers=workers, threads=1, reason=f"Dask ({settings.scheduler}), one thread a worker")
-
-
 def _kept(plan: Plan, groups: Sequence[Group]) -> dict[str, Outcome]:
     """Return the outcomes of an earlier run that still hold."""
     before = last_outcomes(read_events(plan.output))
@@ -300,12 +300,14 @@ def _kept(plan: Plan, groups: Sequence[Group]) -> dict[str, Outcome]:
 class _Run:
     """One run under the lock of its output folder."""
 
-    def __init__(self, plan: Plan, groups: tuple[Group, ...], settings: _Settings, *, resume: bool) -> None:
-        self.plan, self.groups, self.settings = plan, groups, settings
+    def __init__(
+        self, plan: Plan, groups: tuple[Group, ...], settings: Settings, notes: Sequence[str], *, resume: bool
+    ) -> None:
+        self.plan, self.groups, self.settings, self.notes = plan, groups, settings, tuple(notes)
         self.begin = time.monotonic()
         events = read_events(plan.output)
         self.kept = _kept(plan, groups) if resume else {}
-        self.layout = _same_threads(_layout(groups, settings), events if self.kept else [])
+        self.layout = _same_threads(layout_of(groups, settings), events if self.kept else [])
         self.outcomes: dict[str, Outcome] = dict(self.kept)
         self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
         self.work = plan.output / outputs.WORK_FOLDER / uuid.uuid4().hex
@@ -317,7 +319,11 @@ class _Run:
         self.journal = Journal(plan.output)
 
     def _forget_work(self) -> None:
+        """Remove what is unfinished, also that of runs that were killed."""
         shutil.rmtree(self.plan.output / outputs.WORK_FOLDER, ignore_errors=True)
+        for pattern in (f".{Path(manifest.MANIFEST_FILE).stem}.*", f"{PROBE}*"):
+            for left in self.plan.output.glob(pattern):
+                left.unlink(missing_ok=True)
 
     def run(self, progress: bool | Callback) -> BatchReport:
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
@@ -344,7 +350,7 @@ class _Run:
         ordered = tuple(self.outcomes[i] for i in self.jobs if i in self.outcomes)
         return BatchReport(
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
-            time.monotonic() - self.begin, False, self.groups, path, self.removed,
+            time.monotonic() - self.begin, False, self.groups, path, self.removed, self.notes,
         )  # fmt: skip
 
     def _name_columns(self) -> None:
@@ -360,6 +366,8 @@ class _Run:
         todo = _without(self.groups, self.kept)
         with Progress(self.plan.output, sum(len(g.jobs) for g in todo), progress) as shown:
             shown.began(f"run: {len(self.jobs)} jobs, {len(self.kept)} unchanged; {self.layout.reason}")
+            for note in self.notes:
+                shown.began(f"{self.plan.path.name}:{note}")
             with contextlib.closing(self._events(todo)) as events:
                 for kind, value in events:
                     if kind == "begin":
@@ -371,10 +379,11 @@ class _Run:
     def _events(self, todo: list[Group]) -> Generator[Event, None, None]:
         fitting: list[Group] = []
         for group in todo:
-            if group.cost.memory <= self.settings.memory:
+            bytes_needed = needed(group, self.settings.scheduler)
+            if bytes_needed <= self.settings.memory:
                 fitting.append(group)
                 continue
-            need, given = costs.format_bytes(group.cost.memory), costs.format_bytes(self.settings.memory)
+            need, given = costs.format_bytes(bytes_needed), costs.format_bytes(self.settings.memory)
             for job in group.jobs:
                 yield "end", Outcome(job.id, job.key, STATUS_REFUSED, message=f"needs about {need}, allowed is {given}")
         if fitting:
@@ -386,26 +395,17 @@ class _Run:
             for group in groups:
                 for outcome in run_group(group, self.work, layout.threads):
                     yield "end", outcome
-        elif scheduler == "processes":
-            yield from run_local(
-                groups,
-                self.work,
-                workers=layout.workers,
-                threads=layout.threads,
-                memory=self.settings.memory,
-                timeout=self.settings.timeout,
-            )
         else:
             from tiva.batch.cluster import run_cluster
 
-            yield from run_cluster(
-                groups,
-                self.work,
-                scheduler=scheduler,
-                workers=layout.workers,
-                memory=self.settings.memory,
-                timeout=self.settings.timeout,
-            )
+            use: dict[str, Any] = {
+                "workers": layout.workers, "threads": layout.threads,
+                "memory": self.settings.memory, "timeout": self.settings.timeout,
+            }  # fmt: skip
+            if scheduler == "processes":
+                yield from run_local(groups, self.work, **use)
+            else:
+                yield from run_cluster(groups, self.work, scheduler=scheduler, **use)
 
     def _take(self, outcome: Outcome) -> Outcome:
         """Move a finished file to its place, then record it: only both together make a result."""

@@ -73,10 +73,10 @@ def load_table(source: TableSource) -> IcioTable:
     if source.kind == "example":
         return tiva.example()
     if source.kind == "catalogue":
-        return tiva.open(source.catalogue, source.year, **dict(source.options))
+        return tiva.open(source.catalogue, source.year, **source.reader_options())
     if source.input is None:
         raise UsageError(explain(f"the table {source.name} has no file"))
-    return tiva.read(source.input.path, layout=source.layout, year=source.year, **dict(source.options))
+    return tiva.read(source.input.path, layout=source.layout, year=source.year, **source.reader_options())
 
 
 def operators(source: TableSource) -> Operators:

@@ -19,6 +19,9 @@ NO_SATELLITE = "none"
 BASELINE = "baseline"
 """Name of the unchanged table, where scenarios are listed."""
 
+RESERVED = (NO_MARGINS, BASELINE)
+"""Names that margins, satellites and scenarios may not have."""
+
 MAX_SELECTION = 40
 """Characters of a selection that a label spells out; a longer one is a digest."""
 
@@ -41,8 +44,8 @@ class TableSpec:
         Name in the catalogue of ``tiva.open``.
     years
         Years to read; empty: the one that the file holds.
-    layout, options
-        As for :func:`tiva.read`.
+    layout, options, option_files
+        As for :func:`tiva.read`; options that name files are apart, with absolute paths.
     margins, scenarios
         Names that apply to these tables; all when ``None``.
     """
@@ -54,6 +57,7 @@ class TableSpec:
     years: tuple[int, ...] = ()
     layout: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    option_files: Mapping[str, Path] = field(default_factory=dict)
     margins: tuple[str, ...] | None = None
     scenarios: tuple[str, ...] | None = None
 

@@ -27,6 +27,7 @@ def batch(
     scheduler: str | None = None,
     wait: float = 0.0,
     json: Annotated[bool, SWITCH] = False,
+    schema: Annotated[bool, SWITCH] = False,
     common: Common | None = None,
 ) -> int:
     """Run a plan of many tables and methods; what is done already is kept.
@@ -46,7 +47,7 @@ def batch(
     jobs
         Processes; as the plan or the cost model says when left out.
     memory
-        Budget for all processes together, such as 8GB; 80 % of what is free when left out.
+        Budget for all worker processes together, such as 8GB; 80 % of what is free when left out.
     timeout
         Seconds that a job may take.
     scheduler
@@ -55,11 +56,16 @@ def batch(
         Seconds to wait for another run on the same folder.
     json
         Outcomes as JSON instead of a summary.
+    schema
+        Print the JSON schema of plans, for editors, and do nothing else.
     common
         Options of every command.
     """
-    from tiva.batch import run_plan
+    from tiva.batch import plan_schema, run_plan
 
+    if schema:
+        emit_json(plan_schema())
+        return 0
     common = common or Common()
     report = run_plan(
         plan,

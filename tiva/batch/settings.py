@@ -1,0 +1,112 @@
+"""How a run uses machines: what the call and the plan ask for, and what follows for its groups."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from tiva.batch import costs
+from tiva.batch.jobs import Group
+from tiva.batch.keys import SCHEDULER, SCHEDULERS
+from tiva.batch.specs import Plan
+from tiva.errors import UsageError, explain
+
+HERE = ("processes", "inline", "local")
+"""Schedulers whose workers share the memory of this machine."""
+
+DASK_BYTES = 150 << 20
+"""What a worker of Dask holds beside what one of ours does (measured 100 to 130 MiB)."""
+
+DASK_SHARE = 0.95
+"""Part of its memory at which Dask ends a worker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Scheduler, processes (0: as the cost model says), bytes, seconds a job, and what has to be said about them."""
+
+    scheduler: str
+    workers: int
+    memory: int
+    timeout: float | None
+    note: str = ""
+
+
+def settle(
+    plan: Plan,
+    groups: Sequence[Group],
+    *,
+    workers: int | None,
+    memory: str | int | None,
+    timeout: float | None,
+    scheduler: str | None,
+) -> Settings:
+    """Return the settings of a run; arguments go before the plan.
+
+    Raises
+    ------
+    UsageError
+        No such scheduler, a number out of bounds, or a time limit where no job can be ended.
+    """
+    chosen = scheduler_of(plan, scheduler)
+    count = plan.workers if workers is None else workers
+    limit = plan.timeout if timeout is None else timeout
+    if count < 0 or (limit is not None and not limit > 0):
+        raise UsageError(explain("workers must be 0 or more, and a time limit more than 0", got=f"{count}, {limit}"))
+    note = ""
+    if chosen == "inline" and limit is not None:
+        if timeout is not None:
+            raise UsageError(
+                explain(
+                    "no job can be ended inline, so that a time limit means nothing",
+                    got=f"scheduler 'inline' with a time limit of {limit:g} s",
+                    do="leave the limit out, or use the scheduler 'processes'",
+                )
+            )
+        limit, note = None, f"the plan's limit of {limit:g} s does not hold inline"
+    given = costs.parse_bytes(memory) if memory is not None else plan.memory
+    return Settings(chosen, count, given or _budget(groups, chosen, count), limit, note)
+
+
+def scheduler_of(plan: Plan, scheduler: str | None) -> str:
+    """Return the scheduler that a call and a plan ask for.
+
+    Raises
+    ------
+    UsageError
+        There is none of this name.
+    """
+    chosen = scheduler or plan.scheduler or "processes"
+    if not re.fullmatch(SCHEDULER, chosen):
+        raise UsageError(explain(f"unknown scheduler {chosen!r}", expected=f"one of {', '.join(SCHEDULERS)}"))
+    return chosen
+
+
+def _budget(groups: Sequence[Group], scheduler: str, workers: int) -> int:
+    """Return the bytes that a run may use when it is not told: here what is free, elsewhere what the estimates need."""
+    if scheduler in HERE:
+        return int(costs.MEMORY_SHARE * costs.free_memory())
+    return _largest(groups, scheduler) * (workers or costs.cores())
+
+
+def _largest(groups: Sequence[Group], scheduler: str) -> int:
+    return max((needed(group, scheduler) for group in groups), default=1)
+
+
+def needed(group: Group, scheduler: str) -> int:
+    """Return the bytes that a worker has to have for a group."""
+    if scheduler in {"processes", "inline"}:
+        return group.cost.memory
+    return int((group.cost.memory + DASK_BYTES) / DASK_SHARE)
+
+
+def layout_of(groups: Sequence[Group], settings: Settings) -> costs.Layout:
+    """Return processes and threads for some groups."""
+    layout = costs.choose_layout([(g.rows, g.cost) for g in groups], settings.workers, settings.memory)
+    if settings.scheduler not in {"processes", "inline"}:
+        # Each worker has its part of the memory, which has to hold the largest group.
+        fitting = settings.memory // _largest(groups, settings.scheduler)
+        count = max(1, min(settings.workers or costs.cores(), len(groups), fitting))
+        layout = replace(layout, workers=count, threads=1, reason=f"Dask ({settings.scheduler}), one thread a worker")
+    return replace(layout, reason=f"{layout.reason}; {settings.note}") if settings.note else layout
