@@ -357,7 +357,7 @@ class _Run:
         """Say beside the results which columns they may have, where they are parquet files."""
         folder = self.plan.output / "data"
         if any(job.format == "parquet" and job.method is not None for job in self.jobs.values()):
-            writers.write_columns(folder)
+            writers.write_columns(folder, self.work)
         else:
             outputs.remove(folder, [writers.COLUMNS_FILE])
 

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.batch.jobs import digest
-from tiva.errors import MissingExtraError
-from tiva.files import replacing
+from tiva.errors import MissingExtraError, OutputError, explain
 from tiva.terms import decomposition_terms, terms_of
 
 if TYPE_CHECKING:
@@ -91,13 +90,20 @@ def _write_parquet(dataset: xr.Dataset, path: Path, labels: Mapping[str, str]) -
     pq.write_table(table, path, compression="zstd", use_dictionary=coded, row_group_size=1 << 20)
 
 
-def write_columns(folder: Path) -> None:
+def write_columns(folder: Path, work: Path) -> None:
     """Write the file that tells readers of a data set which columns its files may have.
 
     Parameters
     ----------
     folder
         The folder of the data set; the file is replaced where it says something else.
+    work
+        Where it lies until it is whole, on the same file system.
+
+    Raises
+    ------
+    OutputError
+        It cannot be written.
     """
     try:
         import pyarrow as pa
@@ -113,9 +119,15 @@ def write_columns(folder: Path) -> None:
     content = written.getvalue().to_pybytes()
     path = folder / COLUMNS_FILE
     if not path.exists() or path.read_bytes() != content:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as temporary:
+        temporary = work / path.name
+        try:
             temporary.write_bytes(content)
+            sync(temporary)
+            commit(temporary, path)
+        except OSError as error:
+            raise OutputError(
+                explain(f"cannot write {path}", got=str(error), do="free space, then run again with resume")
+            ) from error
 
 
 def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
