@@ -21,7 +21,8 @@ def main() -> None:
         model = StableModel(tiva.read(table))
         for number, given in enumerate(options(every_level=levels == "every")):
             result = tiva.decompose(model, **given)
-            writers.write(result, Path(folder) / f"{table.stem}-{number}.parquet", "parquet", {"table": table.stem})
+            labels = {"table": table.stem, "scenario": "", "margins": "", "spec": str(number), "level": given["level"]}
+            writers.write(result, Path(folder) / f"{table.stem}-{number}.parquet", "parquet", labels)
 
 
 if __name__ == "__main__":

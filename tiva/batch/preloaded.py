@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
-from tiva.batch.execute import load_libraries
+import gc
 
-load_libraries()
+
+def _load() -> None:
+    """Load the libraries, and leave what they made out of all later searches for garbage, also those of workers."""
+    gc.disable()
+    try:
+        from tiva.batch.execute import load_libraries
+
+        load_libraries()
+        gc.freeze()
+    finally:
+        gc.enable()
+
+
+_load()

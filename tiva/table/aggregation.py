@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from tiva.errors import GroupError, UnknownLabelError, explain, listing
 from tiva.kernels.arrays import FloatArray, IntArray, frozen
 from tiva.table.icio_table import OtherInput
 
 if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
     from tiva.table.icio_table import IcioTable
     from tiva.table.provenance import Provenance
 
@@ -152,5 +153,7 @@ def _with_rounding(provenance: Provenance, members: IntArray) -> Provenance:
 
 
 def _membership(position: IntArray, size: int) -> csr_array:
+    from scipy.sparse import csr_array
+
     ones: FloatArray = np.ones(len(position))
     return csr_array((ones, (position, np.arange(len(position)))), shape=(size, len(position)))
