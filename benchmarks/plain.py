@@ -22,7 +22,9 @@ def main() -> None:
         for number, given in enumerate(options(every_level=levels == "every")):
             result = tiva.decompose(model, **given)
             labels = {"table": table.stem, "scenario": "", "margins": "", "spec": str(number), "level": given["level"]}
-            writers.write(result, Path(folder) / f"{table.stem}-{number}.parquet", "parquet", labels)
+            path = Path(folder) / f"{table.stem}-{number}.parquet"
+            writers.write(result, path, "parquet", labels)
+            writers.sync(path)
 
 
 if __name__ == "__main__":

@@ -236,7 +236,7 @@ def _run_job(job: Job, shared: _Shared, work: Path) -> Outcome:
             key=job.key,
             status=STATUS_OK,
             path=str(target),
-            sha256=writers.checksum(target),
+            sha256=writers.sealed(target),
             size=writers.size_of(target),
             seconds=time.monotonic() - begin,
             peak_bytes=peak_memory(),
@@ -264,7 +264,6 @@ def _compute(job: Job, model: Operators, target: Path) -> dict[str, Any]:
 
         report = stream_cube(model, target, origin=job.cube.origin, form=job.cube.format)
         found["identity_residual"] = report.residual
-        writers.sync(target)
         return found
     dataset = execute(job, model)
     for name in (closure.RESIDUAL, closure.STATED):

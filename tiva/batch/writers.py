@@ -8,6 +8,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ would be lost without a word.
 
 
 def write(dataset: xr.Dataset, path: Path, form: str, labels: Mapping[str, str]) -> None:
-    """Write a result in one of the formats and bring it to disk.
+    """Write a result in one of the formats; it counts only when it is :func:`sealed`.
 
     Parameters
     ----------
@@ -57,7 +58,6 @@ def write(dataset: xr.Dataset, path: Path, form: str, labels: Mapping[str, str])
         dataset.assign_attrs(batch=json.dumps(dict(labels), sort_keys=True)).to_netcdf(path, engine="h5netcdf")
     else:
         _write_zarr(dataset.assign_attrs(batch=json.dumps(dict(labels), sort_keys=True)), path)
-    sync(path)
 
 
 def describe(dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
@@ -210,6 +210,15 @@ def size_of(path: Path) -> int:
     if path.is_dir():
         return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())
     return path.stat().st_size
+
+
+def sealed(path: Path) -> str:
+    """Bring a file or folder to disk, and return its SHA-256, which is computed while the disk works."""
+    with ThreadPoolExecutor(1) as other:
+        brought = other.submit(sync, path)
+        found = checksum(path)
+        brought.result()
+    return found
 
 
 def checksum(path: Path) -> str:
