@@ -30,7 +30,10 @@ OVERHEAD = 0.05
 """Largest part of a run on one processor that is neither kernels nor reading and writing: what a plain script saves."""
 
 REPEATS = 5
-"""Runs of each kind, in turns; the median of the ratios of runs beside one another counts."""
+"""Runs of each kind, in turns; the median of the ratios of runs beside one another counts.
+
+The plain script runs before and after each run of one process: a machine that slows down favours neither.
+"""
 
 CUBE_GB = 1.5
 """Largest memory of a streamed cube beside table and factors."""
@@ -137,8 +140,9 @@ def _years(tables: list[Path], levels: str, folder: Path) -> list[Ratio]:
         plan.write_text(plan_text(tables, work / "results", every_level=levels == "every"), encoding="utf-8")
         script, one, two = [], [], []
         for _ in range(REPEATS):
-            script.append(plain(tables, _empty(work / "plain"), levels))
+            before = plain(tables, _empty(work / "plain"), levels)
             one.append(command(plan, _empty(work / "one"), 1, one_core=True))
+            script.append((before + plain(tables, _empty(work / "plain"), levels)) / 2)
             two.append(command(plan, _empty(work / "two"), 2))
         joint = command(plan, _empty(work / "joint"), 1)
     alone, pair, bare = (median(walls) for walls in ([r.wall for r in one], [r.wall for r in two], script))

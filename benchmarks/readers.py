@@ -182,7 +182,7 @@ def _against(what: str, name: str, ours: dict[str, Any], other: dict[str, Any]) 
 def _workbook(folder: Path) -> list[Ratio]:
     path = write_workbook(folder / "wiot11_row.xlsx")
     what = f"xlsx of WIOD-2013 size, {path.stat().st_size / 1e6:.0f} MB: times faster than openpyxl"
-    ours, other = _measured("plain", path, 2), _measured("openpyxl", path, 1)
+    ours, other = _measured("plain", path), _measured("openpyxl", path, 2)
     if ours is None or other is None:
         return [Ratio(what, None, detail="openpyxl or a reader of workbooks is not installed")]
     said = f"{ours['seconds']:.2f} s against {other['seconds']:.2f} s"

@@ -7,7 +7,7 @@ import io
 import re
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,11 +36,12 @@ COMPILED_FROM = 1 << 19
 """Bytes from which the compiled scan is worth its start."""
 
 
-def restore_errors(content: bytes, sheet: str, grid: list[list[Any]]) -> None:
-    """Write the error values of a sheet of an xlsx or xlsb workbook back into its cells, as text.
+Place = tuple[int, int, str]
+"""Row and column of a cell, counted from 0, and its text."""
 
-    A reader then refuses them by their address as it refuses other text; without it they would count as empty, which
-    is zero in some layouts.
+
+def error_values(content: bytes, sheet: str) -> list[Place]:
+    """Return the error values of a sheet of an xlsx or xlsb workbook; none in workbooks of another kind.
 
     Parameters
     ----------
@@ -48,8 +49,6 @@ def restore_errors(content: bytes, sheet: str, grid: list[list[Any]]) -> None:
         The workbook.
     sheet
         Name of the sheet.
-    grid
-        Its cells, changed in place.
 
     Raises
     ------
@@ -59,11 +58,26 @@ def restore_errors(content: bytes, sheet: str, grid: list[list[Any]]) -> None:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         part = _part(archive, sheet)
         if part is None:
-            return
-        found = _binary_errors(archive.read(part)) if part.endswith(".bin") else _errors(archive, part)
-        for row, column, text in found:
-            if row < len(grid) and column < len(grid[row]) and grid[row][column] in ("", None):
-                grid[row][column] = text
+            return []
+        return list(_binary_errors(archive.read(part)) if part.endswith(".bin") else _errors(archive, part))
+
+
+def restore(grid: list[list[Any]], found: Iterable[Place]) -> None:
+    """Write error values back into the cells of a sheet, as text.
+
+    A reader then refuses them by their address as it refuses other text; without it they would count as empty, which
+    is zero in some layouts.
+
+    Parameters
+    ----------
+    grid
+        Cells, changed in place where they are empty.
+    found
+        What :func:`error_values` returns.
+    """
+    for row, column, text in found:
+        if row < len(grid) and column < len(grid[row]) and grid[row][column] in ("", None):
+            grid[row][column] = text
 
 
 def _attribute(name: str, attributes: bytes) -> str:
@@ -111,7 +125,7 @@ def _binary_sheets(book: bytes) -> Iterator[tuple[str, str]]:
         at = book.find(_BINARY_SHEET, at + 1)
 
 
-def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str]]:
+def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[Place]:
     """Yield row, column (counted from 0) and text of each error value."""
     kept = b""
     with archive.open(part) as handle:
@@ -126,7 +140,7 @@ def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[tuple[int, int, str
             kept = piece[-_LONGEST:]
 
 
-def _binary_errors(stream: bytes) -> Iterator[tuple[int, int, str]]:
+def _binary_errors(stream: bytes) -> Iterator[Place]:
     """Yield row, column (counted from 0) and text of each error value of a binary sheet."""
     from tiva.kernels.biff import DAMAGED, SHORT_CELLS, error_cells, error_cells_python
 

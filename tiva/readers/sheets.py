@@ -8,6 +8,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -15,7 +16,7 @@ import numpy as np
 
 from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._cell_errors import restore_errors
+from tiva.readers._cell_errors import error_values, restore
 from tiva.readers._members import parsing
 from tiva.readers.source import check_packed
 
@@ -120,8 +121,11 @@ def _workbook(source: Source, name: str) -> tuple[bytes, Any]:
 
 
 def _cells(content: bytes, workbook: Any, sheet: str) -> Grid:
-    grid: Grid = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
-    restore_errors(content, sheet, grid)
+    """Return the cells of a sheet; its error values are looked for while the parser, which drops them, works."""
+    with ThreadPoolExecutor(1) as other:
+        errors = other.submit(error_values, content, sheet)
+        grid: Grid = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        restore(grid, errors.result())
     return grid
 
 
