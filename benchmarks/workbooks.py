@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,12 @@ def _below(cells: FloatArray, n: int) -> dict[str, FloatArray]:
 
 
 def read_openpyxl(path: Path) -> object:
+    """Read all cells with openpyxl as it is installed by itself: it uses lxml only where something else brought it."""
+    os.environ["OPENPYXL_LXML"] = "False"
+    return read_openpyxl_lxml(path)
+
+
+def read_openpyxl_lxml(path: Path) -> object:
     """Read all cells in the read-only mode of openpyxl, which is no dependency of the package."""
     import openpyxl  # type: ignore[import-untyped]
 
