@@ -172,7 +172,7 @@ def sheet_parts(source: Source, name: str, grid: Grid, layout: Layout) -> Found:
     of_country = [k for k in columns if owners[k] not in {"", "TOT"} and _CODE.match(codes[k])]
     final = [k for k in of_country if codes[k] in layout.final]
     industries = [k for k in of_country if codes[k] not in layout.final]
-    totals = [k for k in columns if k not in set(of_country)]
+    totals = sorted(set(columns).difference(of_country))
     rows, bottom = _rows(source, name, grid, top)
     row_keys = [(text(grid[i][2]), _digits(grid[i][3])) for i in rows]
     order = matched(source, name, row_keys, [(owners[k], _digits(codes[k])) for k in industries], final, layout)

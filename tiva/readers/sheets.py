@@ -188,14 +188,18 @@ def numbers(
     ReaderError
         A cell is text or not finite; the message names it.
     """
-    take = np.asarray(columns, dtype=np.int64)
-    out = np.zeros((len(rows), len(take)))
+    out = np.zeros((len(rows), len(columns)))
+    together = list(columns) == list(range(columns[0], columns[0] + len(columns))) if len(columns) else False
     empty = 0
     for i, row in enumerate(rows):
         cells = grid[row]
         try:
-            out[i] = np.array(cells, dtype=object)[take].astype(np.float64)
+            chosen = cells[columns[0] : columns[-1] + 1] if together else [cells[k] for k in columns]
+            out[i] = np.fromiter(chosen, dtype=np.float64, count=len(columns))
+            refused = not np.isfinite(out[i]).all()
         except (ValueError, TypeError, IndexError):
+            refused = True
+        if refused:
             for k, column in enumerate(columns):
                 cell = cells[column] if column < len(cells) else ""
                 empty += cell is None or (isinstance(cell, str) and not cell.strip())
