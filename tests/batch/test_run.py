@@ -372,6 +372,10 @@ def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> Non
     assert costs.choose_layout(many, 0, 64 << 30).threads == 1
     assert costs.choose_layout(many, 0, 2 << 30).workers == 4
     assert costs.choose_layout(small, 3, 64 << 30).workers == 3
+    monkeypatch.setattr(costs, "cores", lambda: 1)
+    lone = costs.choose_layout(many, 0, 64 << 30)
+    assert (lone.workers, lone.threads) == (1, 1)
+    assert "one processor" in lone.reason
 
 
 def test_margins_split_the_table(project: Path) -> None:

@@ -301,6 +301,8 @@ def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: 
     if parallel > 1 and spread < alone:
         reason = f"{parallel} processes with one thread: {spread:.0f} s against {alone:.0f} s with all threads in one"
         return Layout(parallel, 1, spread, reason)
+    if count == 1:
+        return Layout(1, 1, alone, "one process with one thread: there is one processor")
     why = "memory allows one table at a time" if fitting == 1 and len(groups) > 1 else "threads finish sooner"
     return Layout(1, count, alone, f"one process with {count} threads: {why}")
 
