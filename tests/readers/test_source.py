@@ -16,7 +16,7 @@ from tiva.readers.source import Source
 from tiva.readers.wiod2013 import year_in_name as wiod_year
 
 
-@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\..\\evil.csv"])
+@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\..\\evil.csv", "C:\\evil.csv"])
 def test_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -29,6 +29,16 @@ def test_an_archive_that_unpacks_to_an_implausible_size_is_refused(tmp_path: Pat
     path = zipped(tmp_path / "bomb.zip", **{"2020_SML__csv": b"0" * 50_000_000})
     with pytest.raises(ReaderError, match=r"unpacks to an implausible size\n  got: 50,000,000 bytes"):
         tiva.read(path)
+
+
+@pytest.mark.parametrize("name", ["t.zip", "wiot11_row_sep12.xlsx", "t.npz"])
+def test_archives_that_are_cut_short_are_named_as_such(tmp_path: Path, name: str) -> None:
+    whole = tmp_path / "whole.zip"
+    zipped(whole, **{"2020_SML__csv": fixture("icio2023_2020_SML.csv").read_bytes()})
+    content = fixture(name).read_bytes() if name.endswith("xlsx") else whole.read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ReaderError, match=rf"{name} is a zip archive or workbook that is cut short"):
+        tiva.read(tmp_path / name)
 
 
 def test_missing_file_and_unknown_layout(tmp_path: Path) -> None:
@@ -65,7 +75,7 @@ def test_an_archive_named_for_another_year_is_noted(tmp_path: Path) -> None:
 def test_content_of_no_layout(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
-    with pytest.raises(ReaderError, match="no known table layout"):
+    with pytest.raises(ReaderError, match=r"no known table layout|cut short"):
         tiva.read(path)
 
 

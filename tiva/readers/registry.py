@@ -97,6 +97,7 @@ def recognise(source: Source) -> Reader:
     if not matches:
         _refuse_html(source)
         _refuse_packed(source)
+        _refuse_cut_short(source)
     if len(matches) == 1:
         return matches[0]
     names = [reader.name for reader in matches]
@@ -141,6 +142,25 @@ def _noting_year(table: IcioTable, path: Path, year: int | None) -> IcioTable:
         return table
     note = f"the archive {path.name} is named for {stated}, the table in it is of {table.year}"
     return table.replace(provenance=table.provenance.noting(note))
+
+
+def _refuse_cut_short(source: Source) -> None:
+    """Refuse what begins as a zip archive, workbook or NumPy archive and lacks the directory at its end."""
+    for name in source.names()[:50]:
+        if not source.head(name, 4).startswith(b"PK\x03\x04"):
+            continue
+        with source.open(name) as handle:
+            if zipfile.is_zipfile(handle):
+                continue
+        raise ReaderError(
+            explain(
+                f"{name} is a zip archive or workbook that is cut short",
+                got=f"{source.size(name):,} bytes without the directory of members that stands at the end",
+                expected="the whole file",
+                do="get it from its publisher again",
+            ),
+            path=source.path,
+        )
 
 
 def _refuse_packed(source: Source) -> None:
