@@ -4,12 +4,14 @@ import gzip
 import lzma
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import tiva
 from tests.readers.support import fixture, zipped
-from tiva.errors import MissingFileError, ReaderError, UnknownLabelError
+from tiva.errors import MissingFileError, ReaderError, UnknownLabelError, UsageError
 from tiva.readers._members import year_in_name
 from tiva.readers.registry import readers
 from tiva.readers.source import Source
@@ -29,6 +31,17 @@ def test_an_archive_that_unpacks_to_an_implausible_size_is_refused(tmp_path: Pat
     path = zipped(tmp_path / "bomb.zip", **{"2020_SML__csv": b"0" * 50_000_000})
     with pytest.raises(ReaderError, match=r"unpacks to an implausible size\n  got: 50,000,000 bytes"):
         tiva.read(path)
+
+
+@pytest.mark.parametrize("year", [2020, "2020", 2020.0, np.int64(2020)])
+def test_years_of_other_types(year: Any) -> None:
+    assert tiva.read(fixture("icio2023_2020_SML.csv"), year=year).year == 2020
+
+
+@pytest.mark.parametrize("year", [2020.5, "x", [2020], float("nan"), float("inf")])
+def test_years_that_are_no_whole_numbers(year: Any) -> None:
+    with pytest.raises(UsageError, match="a year is a whole number"):
+        tiva.read(fixture("icio2023_2020_SML.csv"), year=year)
 
 
 @pytest.mark.parametrize("name", ["t.zip", "wiot11_row_sep12.xlsx", "t.npz"])

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, explain, listing
+from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, UsageError, explain, listing
 from tiva.readers.source import Source
 
 if TYPE_CHECKING:
@@ -225,6 +225,8 @@ def read(
         The content is of no known layout, or breaks the rules of its layout.
     UnknownLabelError
         A layout or option that does not exist.
+    UsageError
+        A year that is no whole number.
     OutputError
         The cache folder cannot be written.
     """
@@ -233,6 +235,7 @@ def read(
         raise MissingFileError(
             explain(f"no such file: {path}", do="check the path; tiva.example() needs no file"), path=path
         )
+    year = None if year is None else _whole(year)
     if cache is False:
         return _read(path, layout, year, options)
     from tiva.readers.cache import cache_folder, cached
@@ -240,6 +243,17 @@ def read(
     folder = cache_folder() if cache is True else Path(cache)
     key = {**options, "layout": layout, "year": year}
     return cached(path, key, folder, lambda: _read(path, layout, year, options))
+
+
+def _whole(year: Any) -> int:
+    """Return a year as ``int``, whatever holds it: NumPy's numbers, text, the floats of a data frame."""
+    try:
+        whole = int(year)
+        if isinstance(year, str) or whole == year:
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(explain("a year is a whole number", got=repr(year)[:60], expected="such as 2011"))
 
 
 def _read(path: Path, layout: str | None, year: int | None, options: dict[str, Any]) -> IcioTable:
