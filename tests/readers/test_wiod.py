@@ -129,16 +129,20 @@ XML_CELLS = {
 }
 
 
-def with_xml(name: str, path: Path, change: Callable[[bytes], bytes]) -> Path:
-    """Copy a workbook fixture with the XML of its first sheet changed."""
-    with zipfile.ZipFile(fixture(name)) as old, zipfile.ZipFile(path, "w") as new:
-        for part in old.namelist():
-            content = old.read(part)
-            new.writestr(part, change(content) if part == "xl/worksheets/sheet1.xml" else content)
+SHEET_PART = "xl/worksheets/sheet1.xml"
+Change = Callable[[bytes], bytes]
+
+
+def with_xml(name: str, path: Path, change: Change, part: str = SHEET_PART, source: Path | None = None) -> Path:
+    """Copy a workbook with the XML of a part changed, by default of the first sheet of a fixture."""
+    with zipfile.ZipFile(source or fixture(name)) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            new.writestr(member, change(content) if member == part else content)
     return path
 
 
-def put(cell: str) -> Callable[[bytes], bytes]:
+def put(cell: str) -> Change:
     """Return a change that puts a cell in the place of G9."""
     return lambda sheet: re.sub(rb'<c r="G9".*?</c>', cell.encode(), sheet, count=1)
 
@@ -155,6 +159,21 @@ def test_cells_without_a_number_are_named(case: str, name: str, prefix: bool, tm
     cell, got = XML_CELLS[case]
     path = with_xml(name, tmp_path / name, lambda s: with_prefix(put(cell)(s)) if prefix else put(cell)(s))
     with pytest.raises(ReaderError, match=f"cell G9(.|\n)*got: .?{got}"):
+        tiva.read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda relations: relations.replace(b"/xl/worksheets/", b"worksheets/"),
+        lambda relations: relations.replace(b"sheet1.xml", b"Sheet1.XML"),
+        lambda relations: relations.replace(b'"', b"'"),
+    ],
+)
+def test_error_values_are_found_wherever_the_sheet_is_listed(change: Change, tmp_path: Path) -> None:
+    damaged = with_xml(OLD, tmp_path / "a.xlsx", put(XML_CELLS["error in single quotes"][0]))
+    path = with_xml(OLD, tmp_path / OLD, change, "xl/_rels/workbook.xml.rels", damaged)
+    with pytest.raises(ReaderError, match=r"cell G9(.|\n)*#REF!"):
         tiva.read(path)
 
 

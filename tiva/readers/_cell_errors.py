@@ -65,7 +65,8 @@ def error_values(content: bytes, sheet: str) -> list[Place]:
     Raises
     ------
     ValueError
-        A binary sheet that is damaged, or whose cells are stored in a form that the parser leaves out.
+        A sheet whose part is not found; an error value in a cell without an address; a binary sheet that is damaged,
+        or whose cells are stored in a form that the parser leaves out.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         part = _part(archive, sheet)
@@ -108,10 +109,18 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
         targets = {_attribute("Id", found): _attribute("Target", found) for found in parts}
         for name, identity in sheets(archive.read(book)):
             if name == sheet:
-                target = targets.get(identity, "")
-                part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
-                return part if part in names else None
+                return _member(names, targets.get(identity, ""))
+        raise ValueError(f"the sheet {sheet!r} is not in the list of sheets")
     return None
+
+
+def _member(names: set[str], target: str) -> str:
+    """Return the member that a relation names, from the root or from the folder ``xl``, in any case, as the parser."""
+    part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    for name in names:
+        if name.replace("\\", "/").lower() == part.lower():
+            return name
+    raise ValueError(f"the part {part!r} of a sheet is missing")
 
 
 def _xml_sheets(book: bytes) -> Iterator[tuple[str, str]]:
