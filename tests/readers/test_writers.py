@@ -208,6 +208,8 @@ def test_layouts_say_what_they_cannot_hold(example: IcioTable, tmp_path: Path) -
         write(example, tmp_path / "x.doc")
     with pytest.raises(UnknownLabelError, match="did you mean 'tidy'"):
         write(example, tmp_path / "x.csv", layout="tidi")
+    with pytest.raises(UnknownLabelError, match="unknown option of layout 'tidy' 'foo'"):
+        write(example, tmp_path / "x.csv", foo=1)
     assert not list(tmp_path.iterdir())
 
 
