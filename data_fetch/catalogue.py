@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import operator
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
@@ -192,7 +193,7 @@ def parse_years(years: Years) -> tuple[int, ...] | None:
     Raises
     ------
     UsageError
-        Text that is not years and ranges of years.
+        Text that is not years and ranges of years, or other things than whole numbers.
 
     Examples
     --------
@@ -201,10 +202,16 @@ def parse_years(years: Years) -> tuple[int, ...] | None:
     """
     if years is None:
         return None
-    if isinstance(years, int):
-        return (years,)
     if not isinstance(years, str):
-        return tuple(sorted({int(year) for year in years}))
+        many = years if isinstance(years, Iterable) else (years,)
+        try:
+            return tuple(sorted({operator.index(year) for year in many}))  # those of NumPy and pandas too
+        except TypeError:
+            raise UsageError(
+                explain(
+                    "years are not whole numbers", got=repr(years)[:80], expected="such as 2011 or range(1995, 2012)"
+                )
+            ) from None
     found: set[int] = set()
     for item in years.split(","):
         match = re.fullmatch(r"\s*(\d{4})\s*(?:[-:]\s*(\d{4})\s*)?", item)

@@ -164,6 +164,10 @@ def _whose(path: Path, found: dict[str, str], known: Catalogue) -> Dataset:
             return known[edition]
     if len(named) == 1:
         return named[0]
+    layout = layout_of(path)
+    of_layout = [dataset for dataset in named if layout and dataset.layout == layout]
+    if len(of_layout) == 1:
+        return of_layout[0]
     if named:
         raise UsageError(
             explain(
@@ -172,7 +176,6 @@ def _whose(path: Path, found: dict[str, str], known: Catalogue) -> Dataset:
                 do="say which with --dataset NAME",
             )
         )
-    layout = layout_of(path)
     fitting = [dataset.name for dataset in known.datasets.values() if layout and dataset.layout == layout]
     raise UsageError(
         explain(

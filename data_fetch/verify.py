@@ -78,7 +78,12 @@ def verify(
         with path.open("rb") as handle:
             head = handle.read(48)
         raise ChecksumError(
-            explain(f"{shown} is not an archive", got=f"bytes beginning with {head!r}", expected="a zip file")
+            explain(
+                f"{shown} is not an archive, or is cut short",
+                got=f"{path.stat().st_size:,} bytes beginning with {head!r}",
+                expected="a whole zip file",
+                do="get it again; where a site gives programs a page instead of the file, with a browser",
+            )
         )
     if target is not None:
         if target.size is not None and target.size != path.stat().st_size:

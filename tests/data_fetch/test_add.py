@@ -29,6 +29,28 @@ def test_a_file_is_copied_verified_and_recorded(tmp_path, store, make):
     assert leftovers(store) == ["eora26/Eora26_2015_bp.zip", "eora26/Eora26_2015_bp.zip.json"]
 
 
+@pytest.mark.parametrize(
+    ("fixture", "member", "dataset"),
+    [
+        ("wiot11_row_sep12.xlsx", "WIOT11_ROW_Sep12.xlsx", "wiod2013"),
+        ("WIOT2014_Nov16_ROW.xlsb", "WIOT2014_Nov16_ROW.xlsb", "wiod2016"),
+    ],
+)
+def test_releases_of_wiod_that_share_a_name_are_told_apart_by_content(tmp_path, store, fixture, member, dataset):
+    file = tmp_path / "WIOTS_in_EXCEL.zip"
+    file.write_bytes(packed({member: shared(f"formats/fixtures/{fixture}").read_bytes()}))
+    assert data_fetch.add(file, folder=store.root).dataset == dataset
+
+
+@pytest.mark.parametrize("content", [b"<!doctype html><html>Just a moment</html>", archive()[:100]])
+def test_what_is_no_whole_archive_is_refused_with_what_to_do(tmp_path, store, content):
+    file = tmp_path / "WIOTS_in_EXCEL.zip"
+    file.write_bytes(content)
+    with pytest.raises(ChecksumError, match=r"is not an archive, or is cut short(.|\n)*with a browser"):
+        data_fetch.add(file, "wiod2013", folder=store.root)
+    assert leftovers(store) == []
+
+
 def test_name_that_only_the_pattern_knows(tmp_path, store):
     file = tmp_path / "ADB-MRIO62-2021_August 2024.xlsx"
     file.write_bytes(archive())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from typing import get_args
 
+import numpy as np
 import pytest
 
 from data_fetch.catalogue import TOPICS, Kind, catalogue, parse_years
@@ -21,6 +22,8 @@ KNOWN = catalogue().datasets
         ("2000, 2005-2006", (2000, 2005, 2006)),
         ([2003, 2001, 2003], (2001, 2003)),
         (range(2000, 2002), (2000, 2001)),
+        (np.int64(2011), (2011,)),
+        (np.arange(2000, 2002), (2000, 2001)),
     ],
 )
 def test_years(text, years):
@@ -31,6 +34,12 @@ def test_years(text, years):
 def test_years_that_are_none(text):
     with pytest.raises(UsageError, match="cannot understand the years"):
         parse_years(text)
+
+
+@pytest.mark.parametrize("years", [2011.5, [2011.5], ["2011"], [None]])
+def test_years_that_are_no_whole_numbers(years):
+    with pytest.raises(UsageError, match="years are not whole numbers"):
+        parse_years(years)
 
 
 def test_every_data_set_says_where_and_under_which_terms():

@@ -97,6 +97,14 @@ def test_maps_sum_and_a_missing_part_is_missing(table: IcioTable) -> None:
         read_satellite(both, table, sectors=maps)
 
 
+@pytest.mark.parametrize("value", [True, np.False_])
+def test_truth_values_are_no_numbers(table: IcioTable, value: object) -> None:
+    frame = tidy(table).astype({"value": object})
+    frame.loc[2, "value"] = value
+    with pytest.raises(ReaderError, match=rf"line 4: not a finite number\n  got: .*{value}"):
+        read_satellite(frame, table)
+
+
 def test_unmatched_labels_are_reported(table: IcioTable) -> None:
     frame = pd.concat([tidy(table), pd.DataFrame({"country": ["MARS"], "sector": ["A01_02"], "value": [1.0]})])
     assert read_satellite(frame, table).coverage.unused == ("MARS.A01_02",)

@@ -4,19 +4,21 @@ import gzip
 import lzma
 import zipfile
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 import tiva
 from tests.readers.support import fixture, zipped
-from tiva.errors import MissingFileError, ReaderError, UnknownLabelError
+from tiva.errors import MissingFileError, ReaderError, UnknownLabelError, UsageError
 from tiva.readers._members import year_in_name
 from tiva.readers.registry import readers
 from tiva.readers.source import Source
 from tiva.readers.wiod2013 import year_in_name as wiod_year
 
 
-@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\..\\evil.csv"])
+@pytest.mark.parametrize("name", ["../../evil.csv", "/etc/evil.csv", "a\\..\\..\\evil.csv", "C:\\evil.csv"])
 def test_names_that_leave_the_archive_are_refused(tmp_path: Path, name: str) -> None:
     path = tmp_path / "t.zip"
     with zipfile.ZipFile(path, "w") as archive:
@@ -29,6 +31,27 @@ def test_an_archive_that_unpacks_to_an_implausible_size_is_refused(tmp_path: Pat
     path = zipped(tmp_path / "bomb.zip", **{"2020_SML__csv": b"0" * 50_000_000})
     with pytest.raises(ReaderError, match=r"unpacks to an implausible size\n  got: 50,000,000 bytes"):
         tiva.read(path)
+
+
+@pytest.mark.parametrize("year", [2020, "2020", 2020.0, np.int64(2020)])
+def test_years_of_other_types(year: Any) -> None:
+    assert tiva.read(fixture("icio2023_2020_SML.csv"), year=year).year == 2020
+
+
+@pytest.mark.parametrize("year", [2020.5, "x", [2020], float("nan"), float("inf")])
+def test_years_that_are_no_whole_numbers(year: Any) -> None:
+    with pytest.raises(UsageError, match="a year is a whole number"):
+        tiva.read(fixture("icio2023_2020_SML.csv"), year=year)
+
+
+@pytest.mark.parametrize("name", ["t.zip", "wiot11_row_sep12.xlsx", "t.npz"])
+def test_archives_that_are_cut_short_are_named_as_such(tmp_path: Path, name: str) -> None:
+    whole = tmp_path / "whole.zip"
+    zipped(whole, **{"2020_SML__csv": fixture("icio2023_2020_SML.csv").read_bytes()})
+    content = fixture(name).read_bytes() if name.endswith("xlsx") else whole.read_bytes()
+    (tmp_path / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ReaderError, match=rf"{name} is a zip archive or workbook that is cut short"):
+        tiva.read(tmp_path / name)
 
 
 def test_missing_file_and_unknown_layout(tmp_path: Path) -> None:
@@ -65,7 +88,7 @@ def test_an_archive_named_for_another_year_is_noted(tmp_path: Path) -> None:
 def test_content_of_no_layout(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
-    with pytest.raises(ReaderError, match="no known table layout"):
+    with pytest.raises(ReaderError, match=r"no known table layout|cut short"):
         tiva.read(path)
 
 

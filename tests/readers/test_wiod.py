@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import re
+import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +113,94 @@ def test_error_values_of_a_spreadsheet_are_not_zeros(name: str, value: str, tmp_
     book.save(tmp_path / name)
     book.close()
     with pytest.raises(ReaderError, match=f"cell F9(.|\n)*{value}"):
+        tiva.read(tmp_path / name)
+
+
+XML_CELLS = {
+    "error without a value": ('<c r="G9" t="e"/>', "#ERROR!"),
+    "error in single quotes": ("<c r='G9' t='e'><v>#REF!</v></c>", "#REF!"),
+    "truth value": ('<c r="G9" t="b"><v>1</v></c>', "True"),
+    "text that Python takes as a number": ('<c r="G9" t="str"><v>2_2</v></c>', "2_2"),
+    "formula that was not calculated": ('<c r="G9"><f>11+11</f><v></v></c>', "a formula without a value"),
+    "shared formula that was not calculated": (
+        '<c r="G9"><f t="shared" ref="G9:G9" si="0">11+11</f></c>',
+        "a formula without a value",
+    ),
+}
+
+
+SHEET_PART = "xl/worksheets/sheet1.xml"
+Change = Callable[[bytes], bytes]
+
+
+def with_xml(name: str, path: Path, change: Change, part: str = SHEET_PART, source: Path | None = None) -> Path:
+    """Copy a workbook with the XML of a part changed, by default of the first sheet of a fixture."""
+    with zipfile.ZipFile(source or fixture(name)) as old, zipfile.ZipFile(path, "w") as new:
+        for member in old.namelist():
+            content = old.read(member)
+            new.writestr(member, change(content) if member == part else content)
+    return path
+
+
+def put(cell: str) -> Change:
+    """Return a change that puts a cell in the place of G9."""
+    return lambda sheet: re.sub(rb'<c r="G9".*?</c>', cell.encode(), sheet, count=1)
+
+
+def with_prefix(sheet: bytes) -> bytes:
+    """Give each element the prefix that some programs write."""
+    return re.sub(rb"<(/?)([A-Za-z])", rb"<\1x:\2", sheet).replace(b"xmlns=", b"xmlns:x=", 1)
+
+
+@pytest.mark.parametrize("prefix", [False, True])
+@pytest.mark.parametrize("name", [OLD, "WIOT2014_Nov16_ROW.as.xlsx", "ADB-MRIO62-2022_synthetic.xlsx"])
+@pytest.mark.parametrize("case", XML_CELLS)
+def test_cells_without_a_number_are_named(case: str, name: str, prefix: bool, tmp_path: Path) -> None:
+    cell, got = XML_CELLS[case]
+    path = with_xml(name, tmp_path / name, lambda s: with_prefix(put(cell)(s)) if prefix else put(cell)(s))
+    with pytest.raises(ReaderError, match=f"cell G9(.|\n)*got: .?{got}"):
+        tiva.read(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda relations: relations.replace(b"/xl/worksheets/", b"worksheets/"),
+        lambda relations: relations.replace(b"sheet1.xml", b"Sheet1.XML"),
+        lambda relations: relations.replace(b'"', b"'"),
+    ],
+)
+def test_error_values_are_found_wherever_the_sheet_is_listed(change: Change, tmp_path: Path) -> None:
+    damaged = with_xml(OLD, tmp_path / "a.xlsx", put(XML_CELLS["error in single quotes"][0]))
+    path = with_xml(OLD, tmp_path / OLD, change, "xl/_rels/workbook.xml.rels", damaged)
+    with pytest.raises(ReaderError, match=r"cell G9(.|\n)*#REF!"):
+        tiva.read(path)
+
+
+@pytest.mark.parametrize("cell", ['<c r="G9"><f>11+11</f><v>22</v></c>', '<c r="G9" t="str"><v>22</v></c>'])
+def test_formulas_with_a_value_and_numbers_as_text_are_read(cell: str, tmp_path: Path) -> None:
+    plain = with_xml(OLD, tmp_path / "a.xlsx", put('<c r="G9"><v>22</v></c>'))
+    assert tiva.read(with_xml(OLD, tmp_path / "b.xlsx", put(cell))).checksum == tiva.read(plain).checksum
+
+
+def test_a_formula_that_gives_an_empty_text_is_blank(tmp_path: Path) -> None:
+    path = with_xml(OLD, tmp_path / "a.xlsx", put('<c r="G9" t="str"><f>""</f><v></v></c>'))
+    with pytest.warns(BalanceWarning):
+        assert tiva.read(path, gaps="keep").intermediate[2, 2] == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "keep", "message"),
+    [
+        (NEW[-1], 0.5, r"row \d+ of the data: no year\n  got: \w+"),
+        (NEW[-1], 0, "no rows\n  got: a header only"),
+        (LONG_RUN, 0, "holds no rows\n  got: a header only"),
+    ],
+)
+def test_what_is_left_of_a_csv_is_named(name: str, keep: float, message: str, tmp_path: Path) -> None:
+    content = fixture(name).read_bytes()
+    (tmp_path / name).write_bytes(content[: int(len(content) * keep)] if keep else content.splitlines(keepends=True)[0])
+    with pytest.raises(ReaderError, match=message):
         tiva.read(tmp_path / name)
 
 

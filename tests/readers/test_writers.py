@@ -12,6 +12,7 @@ from hypothesis import given, settings
 
 import tiva
 from tests.paths import shared
+from tests.readers.support import fixture
 from tests.readers.tables import CODE, tables
 from tiva.errors import BalanceWarning, ReaderError, UnknownLabelError, UsageError
 from tiva.readers._wiod import TAXES
@@ -181,6 +182,15 @@ def test_wide_is_read_as_the_oecd_layout(example: IcioTable, tmp_path: Path) -> 
     assert again.countries == renamed.countries
 
 
+@pytest.mark.parametrize("name", ["icio2023_2020_SML.csv", "icio2025_2022_EXT.csv", "ICIO2018_2015.CSV"])
+@pytest.mark.parametrize("value_added", ["published", "residual"])
+def test_tables_of_the_oecd_come_back_from_their_own_layout(name: str, value_added: str, tmp_path: Path) -> None:
+    """Taxes included, and without an option."""
+    table = read_back(fixture(name), value_added=value_added)
+    again = read_back(write(table, tmp_path / name, layout="wide"), value_added=value_added)
+    assert again.checksum == table.checksum
+
+
 def test_layouts_say_what_they_cannot_hold(example: IcioTable, tmp_path: Path) -> None:
     split = IcioTable.from_arrays(
         np.ones((2, 2)), np.ones((2, 1)), countries=["CN1", "CN2"], sectors=["s"],
@@ -191,10 +201,15 @@ def test_layouts_say_what_they_cannot_hold(example: IcioTable, tmp_path: Path) -
     odd = example.replace(areas=("A_B", *example.areas[1:]))
     with pytest.raises(UsageError, match="cannot be told apart"):
         write_wide(odd, tmp_path / "x.csv")
+    taxes = OtherInput(example.value_added)
+    with pytest.raises(UsageError, match=r"cannot be told apart(.|\n)*'TLS'"):
+        write_wide(example.replace(other_inputs={"TLS": taxes, TAXES: taxes}), tmp_path / "x.csv")
     with pytest.raises(UsageError, match="no layout for this suffix"):
         write(example, tmp_path / "x.doc")
     with pytest.raises(UnknownLabelError, match="did you mean 'tidy'"):
         write(example, tmp_path / "x.csv", layout="tidi")
+    with pytest.raises(UnknownLabelError, match="unknown option of layout 'tidy' 'foo'"):
+        write(example, tmp_path / "x.csv", foo=1)
     assert not list(tmp_path.iterdir())
 
 

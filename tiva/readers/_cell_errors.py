@@ -1,4 +1,4 @@
-"""Error values of spreadsheets (``#REF!``, ``#DIV/0!``), which the parser gives out as empty cells."""
+"""Error values of spreadsheets (``#REF!``) and formulas without a value, which the parser gives out as empty cells."""
 
 from __future__ import annotations
 
@@ -16,10 +16,22 @@ _CHUNK = 1 << 22
 _LONGEST = 1 << 13
 """Bytes of a cell's XML at most: the overlap between pieces."""
 
-_MARK = b't="e"'
-_CELL = re.compile(rb'<c\b([^>]*\bt="e"[^>]*)>(.*?)</c>', re.DOTALL)
-_ADDRESS = re.compile(rb'\br="([A-Z]{1,3})(\d{1,7})"')
-_VALUE = re.compile(rb"<v[^>]*>([^<]*)</v>")
+_MARKS = (b't="e"', b"t='e'")
+_CELL = re.compile(
+    rb"<(?:\w+:)?c\b(?P<attributes>[^>]*\bt=[\"']e[\"'][^>]*?)(?:/>|>(?P<inside>.*?)</(?:\w+:)?c\s*>)", re.DOTALL
+)
+_ADDRESS = re.compile(rb"\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)</")
+
+_FORMULA_MARK = b"f>"
+_FORMULA = re.compile(
+    rb"<(?:\w+:)?c\b(?P<attributes>[^>]*[^>/])>\s*<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
+    rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c\s*>"
+)
+_TEXT = re.compile(rb"\bt=[\"']str[\"']")
+"""Mark of a formula whose result is text, which may be empty."""
+
+NOT_CALCULATED = "a formula without a value"
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\b([^>]*)/?>")
 _RELATION = re.compile(rb"<(?:\w+:)?Relationship\b([^>]*)/?>")
 
@@ -53,7 +65,8 @@ def error_values(content: bytes, sheet: str) -> list[Place]:
     Raises
     ------
     ValueError
-        A binary sheet that is damaged, or whose cells are stored in a form that the parser leaves out.
+        A sheet whose part is not found; an error value in a cell without an address; a binary sheet that is damaged,
+        or whose cells are stored in a form that the parser leaves out.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         part = _part(archive, sheet)
@@ -81,8 +94,8 @@ def restore(grid: list[list[Any]], found: Iterable[Place]) -> None:
 
 
 def _attribute(name: str, attributes: bytes) -> str:
-    match = re.search(rb"(?<![\w])" + name.encode() + rb'="([^"]*)"', attributes)
-    return html.unescape(match[1].decode("utf-8", errors="replace")) if match else ""
+    match = re.search(rb"(?<![\w])" + name.encode() + rb"=(?:\"([^\"]*)\"|'([^']*)')", attributes)
+    return html.unescape((match[1] or match[2] or b"").decode("utf-8", errors="replace")) if match else ""
 
 
 def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
@@ -96,10 +109,18 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
         targets = {_attribute("Id", found): _attribute("Target", found) for found in parts}
         for name, identity in sheets(archive.read(book)):
             if name == sheet:
-                target = targets.get(identity, "")
-                part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
-                return part if part in names else None
+                return _member(names, targets.get(identity, ""))
+        raise ValueError(f"the sheet {sheet!r} is not in the list of sheets")
     return None
+
+
+def _member(names: set[str], target: str) -> str:
+    """Return the member that a relation names, from the root or from the folder ``xl``, in any case, as the parser."""
+    part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    for name in names:
+        if name.replace("\\", "/").lower() == part.lower():
+            return name
+    raise ValueError(f"the part {part!r} of a sheet is missing")
 
 
 def _xml_sheets(book: bytes) -> Iterator[tuple[str, str]]:
@@ -126,18 +147,29 @@ def _binary_sheets(book: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[Place]:
-    """Yield row, column (counted from 0) and text of each error value."""
+    """Yield row, column (counted from 0) and text of each error value, and of each formula that was not calculated."""
     kept = b""
     with archive.open(part) as handle:
         while piece := handle.read(_CHUNK):
             piece = kept + piece
-            if _MARK in piece:
-                for attributes, inside in _CELL.findall(piece):
-                    address, value = _ADDRESS.search(attributes), _VALUE.search(inside)
-                    if address is not None:
-                        text = "#ERROR!" if value is None else value[1].decode("ascii", errors="replace")
-                        yield int(address[2]) - 1, _column(address[1].decode("ascii")), text
+            if any(mark in piece for mark in _MARKS):
+                for found in _CELL.finditer(piece):
+                    value = _VALUE.search(found["inside"] or b"")
+                    text = "#ERROR!" if value is None else value[1].decode("ascii", errors="replace")
+                    yield *_place(found["attributes"]), text
+            if _FORMULA_MARK in piece:
+                for found in _FORMULA.finditer(piece):
+                    if not _TEXT.search(found["attributes"]):
+                        yield *_place(found["attributes"]), NOT_CALCULATED
             kept = piece[-_LONGEST:]
+
+
+def _place(attributes: bytes) -> tuple[int, int]:
+    """Return row and column (counted from 0) of a cell."""
+    address = _ADDRESS.search(attributes)
+    if address is None:
+        raise ValueError("an error value, or a formula without a value, in a cell without an address")
+    return int(address[2]) - 1, _column(address[1].decode("ascii"))
 
 
 def _binary_errors(stream: bytes) -> Iterator[Place]:

@@ -178,11 +178,21 @@ def _year(source: Source, name: str, year: int | None) -> tuple[pd.DataFrame, in
                 break
     if year is None and len(years) == 1:
         year = next(iter(years))
+    if not years:
+        raise ReaderError(
+            explain(
+                f"{name} holds no rows",
+                got="a header only",
+                expected="a line for each flow and year",
+                do="the file is cut short; get it from its publisher again",
+            ),
+            path=source.path,
+        )
     if year is None or year not in years:
         raise ReaderError(
             explain(
                 f"{name} holds no table of {year}" if year else f"{name} holds several years",
-                got=listing(sorted(years), limit=50) or "no rows",
+                got=listing(sorted(years), limit=50),
                 do="choose one with year=...",
             ),
             path=source.path,

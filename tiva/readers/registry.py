@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, explain, listing
+from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, UsageError, explain, listing
 from tiva.readers.source import Source
 
 if TYPE_CHECKING:
@@ -97,6 +97,7 @@ def recognise(source: Source) -> Reader:
     if not matches:
         _refuse_html(source)
         _refuse_packed(source)
+        _refuse_cut_short(source)
     if len(matches) == 1:
         return matches[0]
     names = [reader.name for reader in matches]
@@ -141,6 +142,25 @@ def _noting_year(table: IcioTable, path: Path, year: int | None) -> IcioTable:
         return table
     note = f"the archive {path.name} is named for {stated}, the table in it is of {table.year}"
     return table.replace(provenance=table.provenance.noting(note))
+
+
+def _refuse_cut_short(source: Source) -> None:
+    """Refuse what begins as a zip archive, workbook or NumPy archive and lacks the directory at its end."""
+    for name in source.names()[:50]:
+        if not source.head(name, 4).startswith(b"PK\x03\x04"):
+            continue
+        with source.open(name) as handle:
+            if zipfile.is_zipfile(handle):
+                continue
+        raise ReaderError(
+            explain(
+                f"{name} is a zip archive or workbook that is cut short",
+                got=f"{source.size(name):,} bytes without the directory of members that stands at the end",
+                expected="the whole file",
+                do="get it from its publisher again",
+            ),
+            path=source.path,
+        )
 
 
 def _refuse_packed(source: Source) -> None:
@@ -205,6 +225,8 @@ def read(
         The content is of no known layout, or breaks the rules of its layout.
     UnknownLabelError
         A layout or option that does not exist.
+    UsageError
+        A year that is no whole number.
     OutputError
         The cache folder cannot be written.
     """
@@ -213,6 +235,7 @@ def read(
         raise MissingFileError(
             explain(f"no such file: {path}", do="check the path; tiva.example() needs no file"), path=path
         )
+    year = None if year is None else _whole(year)
     if cache is False:
         return _read(path, layout, year, options)
     from tiva.readers.cache import cache_folder, cached
@@ -220,6 +243,17 @@ def read(
     folder = cache_folder() if cache is True else Path(cache)
     key = {**options, "layout": layout, "year": year}
     return cached(path, key, folder, lambda: _read(path, layout, year, options))
+
+
+def _whole(year: Any) -> int:
+    """Return a year as ``int``, whatever holds it: NumPy's numbers, text, the floats of a data frame."""
+    try:
+        whole = int(year)
+        if isinstance(year, str) or whole == year:
+            return whole
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise UsageError(explain("a year is a whole number", got=repr(year)[:60], expected="such as 2011"))
 
 
 def _read(path: Path, layout: str | None, year: int | None, options: dict[str, Any]) -> IcioTable:

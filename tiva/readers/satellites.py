@@ -294,7 +294,8 @@ def _named(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     blank = values.map(lambda v: isinstance(v, str) and v.strip().lower() in {"", "na", "..", ":"})
     numbers = pd.to_numeric(values.where(~blank, np.nan), errors="coerce").to_numpy(dtype=np.float64)
     odd = np.flatnonzero(np.isnan(numbers) & ~blank.to_numpy(dtype=bool) & values.notna().to_numpy(dtype=bool))
-    odd = np.concatenate([odd, np.flatnonzero(np.isinf(numbers))])
+    truth = values.map(lambda v: isinstance(v, (bool, np.bool_))).to_numpy(dtype=bool)  # pandas takes True for 1
+    odd = np.concatenate([odd, np.flatnonzero(np.isinf(numbers) | truth)])
     if odd.size:
         line = int(odd[0]) + 2
         raise ReaderError(

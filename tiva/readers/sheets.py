@@ -37,6 +37,9 @@ _SEEN: WeakKeyDictionary[Source, dict[str, str]] = WeakKeyDictionary()
 _PARTS = ("xl/workbook.", "xl/sharedStrings.", "xl/worksheets/sheet1.")
 _UNREADABLE = (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, zlib.error)
 
+_NUMBERS = {float, int}
+"""What NumPy takes as we do; it takes ``True`` for 1 and ``"1_000"`` for 1000."""
+
 _THOUSANDS = re.compile(r"-?\d{1,3}(,\d{3})+(\.\d*)?")
 _NEGATIVE = re.compile(r"\(([0-9.,]+(?:[eE][+-]?\d+)?)\)")
 
@@ -196,7 +199,7 @@ def numbers(
         try:
             chosen = cells[columns[0] : columns[-1] + 1] if together else [cells[k] for k in columns]
             out[i] = np.fromiter(chosen, dtype=np.float64, count=len(columns))
-            refused = not np.isfinite(out[i]).all()
+            refused = not _NUMBERS.issuperset(map(type, chosen)) or not np.isfinite(out[i]).all()
         except (ValueError, TypeError, IndexError):
             refused = True
         if refused:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -131,7 +131,7 @@ class Source:
 
     def _check(self, info: zipfile.ZipInfo) -> None:
         parts = PurePosixPath(info.filename.replace("\\", "/"))
-        if parts.is_absolute() or ".." in parts.parts:
+        if parts.is_absolute() or ".." in parts.parts or PureWindowsPath(info.filename).drive:
             raise ReaderError(
                 explain(
                     f"{self.name}: unsafe member name in the archive",

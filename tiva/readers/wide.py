@@ -10,9 +10,10 @@ import numpy as np
 from tiva.errors import UsageError, explain, listing
 from tiva.files import replacing
 from tiva.kernels.arrays import FloatArray
+from tiva.readers._wiod import TAXES
 from tiva.table.icio_table import IcioTable
 
-TAXES = "TLS"
+TAXES_ROW = "TLS"
 VALUE_ADDED = "VA"
 OUTPUT = "OUT"
 
@@ -20,8 +21,10 @@ OUTPUT = "OUT"
 def write_wide(table: IcioTable, path: str | Path) -> Path:
     """Write a table as the OECD writes its own: header ``V1``, columns of users, of final demand and ``OUT``.
 
-    Below the country-sectors come the other input rows by name, then ``VA`` and ``OUT``. All digits are written;
-    year, unit and provenance are not in the layout.
+    Below the country-sectors come taxes less subsidies as ``TLS``, other input rows by name, then ``VA`` and ``OUT``.
+    All digits are written; year, unit and provenance are not in the layout. The reader of the OECD's layout takes
+    the file back where its rows, categories of final demand and sectors are the OECD's; where only the sectors are
+    of another classification, with ``edition="other"``.
 
     Parameters
     ----------
@@ -67,7 +70,7 @@ def _bottom(table: IcioTable) -> list[tuple[str, FloatArray, FloatArray]]:
     rows = []
     for name, other in table.other_inputs.items():
         ends = zero if other.final is None else other.final.reshape(-1)
-        rows.append((name, other.intermediate, ends))
+        rows.append((TAXES_ROW if name == TAXES else name, other.intermediate, ends))
         spent = spent + ends
     return [*rows, (VALUE_ADDED, table.value_added, zero), (OUTPUT, table.output, spent)]
 
@@ -76,6 +79,7 @@ def _check_labels(table: IcioTable) -> None:
     odd = [name for name in (*table.areas, *table.countries) if "_" in name]
     odd += [name for name in table.final_demand_categories if name in table.sectors]
     odd += [name for name in table.other_inputs if name in (VALUE_ADDED, OUTPUT) or "_" in name]
+    odd += [TAXES_ROW] if {TAXES, TAXES_ROW} <= table.other_inputs.keys() else []
     if odd:
         raise UsageError(
             explain(

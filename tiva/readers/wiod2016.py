@@ -226,9 +226,22 @@ def _frame_year(source: Source, name: str, frame: pd.DataFrame) -> int | None:
         raise ReaderError(
             explain(f"{name}: columns are missing", got=listing(missing), expected=listing(_COLUMNS)), path=source.path
         )
+    lost = np.flatnonzero(frame["Year"].isna())
+    if len(lost):
+        message = explain(
+            f"{name}, row {lost[0] + 1} of the data: no year",
+            got=listing(str(x) for x in frame.iloc[lost[0]].dropna().tolist()[:3]) or "an empty row",
+            expected="a year in each row",
+            do="the file is cut short or edited; get it from its publisher again",
+        )
+        raise ReaderError(message, path=source.path)
     years = list(dict.fromkeys(frame["Year"].tolist()))
     if len(years) != 1:
-        raise ReaderError(explain(f"{name}: more than one year", got=listing(years), do="keep one"), path=source.path)
+        what = "more than one year" if years else "no rows"
+        raise ReaderError(
+            explain(f"{name}: {what}", got=listing(years) or "a header only", expected="a table of one year"),
+            path=source.path,
+        )
     with parsing(source, name, "a table with a year"):
         return int(years[0])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def write(table: IcioTable, path: str | Path, *, layout: str | None = None, **op
     Raises
     ------
     UnknownLabelError
-        No such layout.
+        No such layout, or no such option of its writer.
     UsageError
         No layout for the suffix, or the layout cannot hold the table.
     OutputError
@@ -62,5 +63,13 @@ def write(table: IcioTable, path: str | Path, *, layout: str | None = None, **op
         layout = SUFFIXES[path.suffix.lower()]
     if layout not in WRITERS:
         raise UnknownLabelError("layout", layout, tuple(WRITERS))
+    _check_options(layout, options)
     WRITERS[layout](table, path, **options)
     return path
+
+
+def _check_options(layout: str, options: Mapping[str, Any]) -> None:
+    known = tuple(inspect.signature(WRITERS[layout]).parameters)[2:]
+    for option in options:
+        if option not in known:
+            raise UnknownLabelError(f"option of layout {layout!r}", option, known or ("none",))

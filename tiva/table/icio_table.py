@@ -401,7 +401,41 @@ def _labels(kind: str, labels: Sequence[str]) -> tuple[str, ...]:
     return names
 
 
-def _own(values: ArrayLike) -> FloatArray:
+def _floats(name: str, values: ArrayLike) -> FloatArray:
+    """Return a copy as floating-point numbers.
+
+    Raises
+    ------
+    CellError
+        A cell is no number, or rows have different lengths; the first such cell is named.
+    """
+    try:
+        if isinstance(values, np.ndarray) and values.dtype.kind in "cmM":  # cast without an error: complex, times
+            raise TypeError(values.dtype)
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        cells = np.array(values, dtype=object)
+        place, got = next(((i, x) for i, x in np.ndenumerate(cells) if not _is_number(x)), ((), values))
+        at = ", ".join(str(i + 1) for i in place)
+        raise CellError(
+            explain(
+                f"{name} has cells that are not numbers, the first at position ({at})",
+                got=repr(got)[:60],
+                expected="a real number in each cell, and rows of one length",
+                do="convert or fill such cells on purpose",
+            )
+        ) from error
+
+
+def _is_number(cell: object) -> bool:
+    try:
+        float(cell)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _own(name: str, values: ArrayLike) -> FloatArray:
     """Return a C-contiguous copy, or the array itself where nobody can write to it."""
     if isinstance(values, np.ndarray) and values.dtype == np.float64 and values.flags.c_contiguous:
         array: Any = values
@@ -409,13 +443,13 @@ def _own(values: ArrayLike) -> FloatArray:
             if array.base is None or (isinstance(array, np.memmap) and array.mode == "r"):
                 return np.asarray(values)
             array = array.base
-    return np.array(values, dtype=np.float64, order="C")
+    return _floats(name, values)
 
 
 def _cells(
     name: str, values: ArrayLike, shape: tuple[int, ...], areas: tuple[str, ...], sectors: tuple[str, ...]
 ) -> FloatArray:
-    array = _own(values)
+    array = _own(name, values)
     if array.shape != shape:
         raise ShapeError(
             explain(
@@ -440,7 +474,7 @@ def _cells(
 
 
 def _vector(name: str, values: ArrayLike, n: int) -> FloatArray:
-    array = np.array(values, dtype=np.float64).reshape(-1)
+    array = _floats(name, values).reshape(-1)
     if array.shape != (n,):
         raise ShapeError(explain(f"{name} does not fit the labels", got=f"length {array.size}", expected=f"{n}"))
     if not np.isfinite(array).all():
@@ -457,7 +491,7 @@ def _final_demand(
     areas: tuple[str, ...],
     sectors: tuple[str, ...],
 ) -> FloatArray:
-    array = np.array(values, dtype=np.float64, order="C")
+    array = _floats("final_demand", values)
     g, c = len(countries), len(categories)
     if array.ndim == 2 and array.shape == (n, g * c):
         array = array.reshape(n, g, c)
