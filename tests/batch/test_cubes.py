@@ -62,6 +62,24 @@ def test_parquet_cube_reads_by_exporter_origin_and_importer(tmp_path: Path) -> N
     assert one.num_rows == 12 * 3
 
 
+def test_parquet_cube_of_labels_that_no_folder_may_have(tmp_path: Path) -> None:
+    import pyarrow.dataset as ds
+
+    labels = ["EU/EA", "50%25", 'a: "b"?']
+    n = len(labels)
+    flows, final = np.full((n, n), 1.0), np.full((n, n), 2.0)
+    table = IcioTable.from_arrays(flows, final, countries=labels, sectors=["s"], year=2000)
+    stream_cube(LeontiefModel(table), tmp_path / "cube", form="parquet")
+    stored = ds.dataset(tmp_path / "cube", partitioning="hive")
+    frame = stored.to_table(columns=["exporter", "origin", *(f"to_{label}" for label in labels)]).to_pandas()
+    found = frame.astype({"exporter": str}).set_index(["origin", "exporter"]).to_xarray()
+    expected = brute_force(table)
+    for index, label in enumerate(labels):
+        values = found[f"to_{label}"].sel(origin=labels, exporter=labels).values
+        np.testing.assert_allclose(values, expected[:, :, index], rtol=EXACT, atol=EXACT)
+    assert sorted(p.name for p in (tmp_path / "cube").iterdir())[0] == "exporter=50%2525"
+
+
 def test_bytes_of_a_cube_do_not_depend_on_the_run(tmp_path: Path) -> None:
     for name in ("a", "b"):
         stream_cube(LeontiefModel(small_table(2000)), tmp_path / name, origin="country-sector")

@@ -27,7 +27,7 @@ from tiva.batch.execute import Outcome
 from tiva.batch.jobs import TableSource
 from tiva.batch.journal import JOURNAL_FILE, Journal, read_events
 from tiva.batch.runner import BatchReport
-from tiva.errors import OutputError, OutputLockedError
+from tiva.errors import OutputError, OutputLockedError, UsageError
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_SECONDS = 60.0
@@ -362,6 +362,11 @@ def test_two_runs_on_one_folder(project: Path, undisturbed: dict[str, str]) -> N
     finished(project, undisturbed)
 
 
+def test_the_time_to_wait_for_another_run_is_a_number(project: Path) -> None:
+    with pytest.raises(UsageError, match="must be a number of seconds"):
+        inline(project, wait=float("nan"))
+
+
 def test_a_journal_torn_at_any_byte(project: Path, undisturbed: dict[str, str]) -> None:
     inline(project)
     journal = (project / "out" / JOURNAL_FILE).read_bytes()
@@ -410,6 +415,40 @@ def test_a_run_that_was_interrupted_is_not_taken_for_a_whole_one(project: Path) 
     assert manifest["counts"] == {"ok": 2, "pending": 4}
     with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
         tiva.open_results(project / "out")
+
+
+@pytest.mark.parametrize("scheduler", ["inline", "processes"])
+def test_a_run_that_makes_all_anew_and_is_interrupted_does_not_speak_of_what_it_removed(
+    scheduler: str, project: Path, undisturbed: dict[str, str]
+) -> None:
+    def interrupt(done: int, total: int, outcome: Outcome) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    folder = project / "out"
+    inline(project)
+    with contextlib.suppress(KeyboardInterrupt):
+        run_plan(project / "plan.toml", scheduler=scheduler, progress=interrupt, resume=False)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["counts"] == {"ok": 2, "pending": 4}
+    assert all((folder / job["path"]).exists() for job in manifest["jobs"] if job["status"] == "ok")
+    with pytest.warns(tiva.errors.PartialResultsWarning, match="4 of 6 results are missing"):
+        tiva.open_results(folder)
+    assert len(finished(project, undisturbed).skipped) == 2
+
+
+@posix_only
+def test_kill_9_of_a_run_that_makes_all_anew(project: Path, undisturbed: dict[str, str]) -> None:
+    folder = project / "out"
+    inline(project)
+    before = journal_lines(folder)
+    process = started(project, pause=0.5, resume=False)
+    until(lambda: moved_on(folder, before, process))
+    process.kill()
+    process.communicate(timeout=PATIENCE_SECONDS)
+    with pytest.warns(tiva.errors.PartialResultsWarning, match="of 6 results are missing"):
+        tiva.open_results(folder)
+    finished(project, undisturbed)
 
 
 def test_a_run_that_is_resumed_keeps_its_threads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tests.batch.conftest import PLAN
 from tiva.batch.jobs import expand
 from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.positions import Positions
-from tiva.errors import MissingFileError, PlanError
+from tiva.errors import MissingFileError, PlanError, UsageError
 
 METHOD = '[[methods]]\nmethod = "headline"\n'
 EXAMPLE = "[[tables]]\nexample = true\n"
@@ -234,6 +234,30 @@ def test_files_of_one_name_are_told_apart_by_their_folders(project: Path) -> Non
     text = PLAN.format(form="parquet").replace("data/*.nc", "[AB]/x/t.nc")
     jobs = [job.id for group in expand(parse_plan(text, project / "plan.toml")) for job in group.jobs]
     assert {j.split("_")[0] for j in jobs} == {"small-A-x-t.nc", "small-B-x-t.nc"}
+
+
+@pytest.mark.parametrize("number", ["inf", str(10**400)])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[run]\ntimeout = {}\n", "6:11: timeout: must be more than 0 seconds and finite"),
+        (
+            "[[scenarios]]\nname = 'a'\n[[scenarios.final_demand]]\nfactor = {}\n",
+            "8:10: factor: must be a finite number",
+        ),
+    ],
+)
+def test_numbers_without_a_place_among_floats(text: str, said: str, number: str, tmp_path: Path) -> None:
+    """They are refused by the parser only: a JSON schema does not know them."""
+    found = problems(EXAMPLE + METHOD + text.format(number), tmp_path)
+    assert len(found) == 1
+    assert found[0].startswith(said)
+
+
+def test_names_that_differ_only_in_capitals_are_refused(tmp_path: Path) -> None:
+    text = EXAMPLE + METHOD + "".join(f"[[scenarios]]\nname = '{name}'\n" for name in ("low", "Low"))
+    with pytest.raises(UsageError, match=r"two jobs have the name .*\n.*only in capitals"):
+        expand(parse_plan(text, tmp_path / "plan.toml"))
 
 
 def test_output_below_the_folder_of_a_pattern(project: Path) -> None:

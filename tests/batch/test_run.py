@@ -294,8 +294,9 @@ def test_time_limits_mean_nothing_inline(project: Path) -> None:
     assert report.exit_code == 0
     assert report.layout.reason.endswith("the plan's limit of 1e-09 s does not hold inline")
     assert manifest(project / "out")["run"]["timeout_seconds"] is None  # type: ignore[index]
-    with pytest.raises(UsageError, match="a time limit more than 0"):
-        run_plan(project / "plan.toml", timeout=float("nan"), dry_run=True)
+    for limit in (float("nan"), float("inf"), 0.0):
+        with pytest.raises(UsageError, match="a time limit more than 0"):
+            run_plan(project / "plan.toml", timeout=limit, dry_run=True)
 
 
 def test_workers_of_dask_have_room_for_dask_and_the_largest_group(project: Path) -> None:

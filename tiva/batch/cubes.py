@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
@@ -29,6 +31,9 @@ CHUNK_BYTES = 4 << 20
 """Size of a chunk of Zarr: some thousands of chunks for a cube of 10 GB, each read in milliseconds."""
 
 META = b"tiva"
+
+_NO_FOLDER = re.compile(r'[%/\\:*?"<>|\x00-\x1f]')
+"""What some system refuses in the name of a folder; readers of Hive partitions decode it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,7 +260,7 @@ def _to_parquet(cube: _Cube, path: Path) -> CubeReport:
     origins, rows = cube.origin_labels(), cube.row_labels()
     blocks = 0
     for country, start, end in zip(model.countries, model.offsets[:-1], model.offsets[1:], strict=True):
-        folder = path / f"exporter={country}"
+        folder = path / f"exporter={_NO_FOLDER.sub(lambda found: quote(found.group(), safe=''), country)}"
         folder.mkdir()
         for part, (a, b) in enumerate(_ranges(int(end - start), cube.width)):
             first, last = int(start) + a, int(start) + b

@@ -182,11 +182,16 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
         described = _described(source)
         jobs = tuple(_job(plan, source, described, spec, satellites) for spec in _distinct(specs))
         for job in jobs:
-            if job.id in taken:
+            name = job.id.casefold()
+            if name in taken:
                 raise UsageError(
-                    explain(f"two jobs have the name {job.id!r}", do="give their tables or methods names of their own")
+                    explain(
+                        f"two jobs have the name {job.id!r}",
+                        got="names alike, or that differ only in capitals: not every file system tells them apart",
+                        do="give their tables, scenarios or methods names of their own",
+                    )
                 )
-            taken.add(job.id)
+            taken.add(name)
         rows, countries = _size(source)
         groups.append(Group(source, jobs, rows, _cost(source, specs, rows, countries)))
     return tuple(groups)

@@ -54,7 +54,9 @@ _RUN = Section(
             shown="80 % of what is free",
         ),
         "timeout": Key(
-            Number(above=0, said="must be more than 0 seconds"), "Seconds a job may take; not inline.", shown="no limit"
+            Number(above=0, said="must be more than 0 seconds and finite"),
+            "Seconds a job may take; not inline.",
+            shown="no limit",
         ),
         "scheduler": Key(
             Text(pattern=SCHEDULER, said=f"unknown scheduler {{}}; one of {', '.join(SCHEDULERS)}"),
@@ -171,7 +173,7 @@ _SATELLITE = Section(
 _SHOCK = Section(
     {
         "factor": Key(
-            Number(least=0, said="must not be negative"),
+            Number(least=0, said="must be a finite number, not negative"),
             "What final demand is multiplied by; output follows with constant input coefficients.",
             needed="a shock of final demand needs factor = ...",
         ),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from tiva.errors import MissingExtraError, OutputError, OutputLockedError, explain
+from tiva.errors import MissingExtraError, OutputError, OutputLockedError, UsageError, explain
 
 LOCK_FILE = ".lock"
 PROBE = ".probe-"
@@ -31,6 +32,8 @@ def locked(folder: Path, wait: float = 0.0) -> Iterator[None]:
         Another run holds it.
     OutputError
         The folder cannot be made or written.
+    UsageError
+        The time to wait is not a number.
 
     Notes
     -----
@@ -41,6 +44,8 @@ def locked(folder: Path, wait: float = 0.0) -> Iterator[None]:
         from filelock import FileLock, Timeout
     except ImportError as error:
         raise MissingExtraError("filelock", "batch", "a batch") from error
+    if math.isnan(wait):
+        raise UsageError(explain("the time to wait for another run must be a number of seconds", got=str(wait)))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / f"{PROBE}{os.getpid()}"

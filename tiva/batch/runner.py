@@ -312,6 +312,7 @@ class _Run:
         self.jobs: dict[str, Job] = {job.id: job for group in groups for job in group.jobs}
         self.work = plan.output / outputs.WORK_FOLDER / uuid.uuid4().hex
         self.removed = _leaving(plan, groups, events)
+        self._anew = sorted(last_outcomes(events).keys() & self.jobs.keys() - self.kept.keys())
         wanted = {outcome.path for outcome in self.kept.values()}
         self._stale = sorted(outputs.recorded(plan.output, events).keys() - wanted)
         self._forget_work()
@@ -329,6 +330,7 @@ class _Run:
         facts = {"plan": self.plan.sha256, "threads": self.layout.threads, "code": code_version()["files"]}
         try:
             self.journal.add("run", facts)
+            self._withdraw()
             self._write_manifest(manifest.RUNNING)
             outputs.remove(self.plan.output, self._stale)
             self._name_columns()
@@ -352,6 +354,11 @@ class _Run:
             self.plan.output, ordered, tuple(self.kept), self.layout, self.settings.memory,
             time.monotonic() - self.begin, False, self.groups, path, self.removed, self.notes,
         )  # fmt: skip
+
+    def _withdraw(self) -> None:
+        """Say that jobs begin anew, before their old results go: what was said of them holds no longer."""
+        for job in self._anew:
+            self.journal.add("begin", {"id": job}, sync=False)
 
     def _name_columns(self) -> None:
         """Say beside the results which columns they may have, where they are parquet files."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -52,8 +53,14 @@ def settle(
     chosen = scheduler_of(plan, scheduler)
     count = plan.workers if workers is None else workers
     limit = plan.timeout if timeout is None else timeout
-    if count < 0 or (limit is not None and not limit > 0):
-        raise UsageError(explain("workers must be 0 or more, and a time limit more than 0", got=f"{count}, {limit}"))
+    if count < 0 or (limit is not None and not 0 < limit < math.inf):
+        raise UsageError(
+            explain(
+                "workers must be 0 or more, and a time limit more than 0 and finite",
+                got=f"{count}, {limit}",
+                do="leave the limit out where there is none",
+            )
+        )
     note = ""
     if chosen == "inline" and limit is not None:
         if timeout is not None:

@@ -80,6 +80,14 @@ class Boolean(Shape):
         return {"type": "boolean"}
 
 
+def _is_finite(value: float) -> bool:
+    """Whether a number has a place among floats, which whole numbers of TOML need not have."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Number(Shape):
     """A finite number within bounds.
@@ -117,7 +125,7 @@ class Number(Shape):
         if isinstance(value, bool) or not isinstance(value, int if self.whole else int | float):
             return _must_be("a whole number" if self.whole else "a number", value)
         within = (
-            math.isfinite(value)
+            _is_finite(value)
             and (self.least is None or value >= self.least)
             and (self.most is None or value <= self.most)
             and (self.above is None or value > self.above)
