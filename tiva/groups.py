@@ -513,7 +513,13 @@ def _overlap(both: list[str], earlier: str, term: str, *, alone: bool, whole: bo
 
 def _resolve(expression: str, universe: _Universe) -> Selection:
     if not expression.strip():
-        raise GroupError(explain(f"empty {universe.kind} group expression", got=repr(expression)))
+        raise GroupError(
+            explain(
+                f"empty {universe.kind} group expression",
+                got=repr(expression),
+                do="name labels or groups, or leave the choice out for all",
+            )
+        )
     found, used = _evaluate(expression, universe)
     here = set(universe.labels)
     members = tuple(label for label in universe.labels if label in set(found))

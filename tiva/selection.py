@@ -34,6 +34,9 @@ TAXES = "taxes_margins"
 
 _ORIGINS = ("origin", "origin_sector", "origin_size")
 
+FLOWS = ("exports", "final_demand")
+"""Gross flows whose value added can be told apart by origin and absorber."""
+
 DIMS: tuple[str, ...] = (
     "origin", "origin_sector", "origin_size", "exporter", "sector", "size", "importer", "absorber", "absorber_sector",
 )  # fmt: skip
@@ -270,6 +273,7 @@ def origins(
     """
     model = as_model(table, satellite=satellite, groups=groups, backend=backend)
     kept = _items(by)
+    _known("flow", [flow], FLOWS)
     known = tuple(d for d in DIMS if (model.bands or not d.endswith("size")) and (flow == "exports" or d != "importer"))
     _known("dimension", kept, known)
     choices = dict(

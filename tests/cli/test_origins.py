@@ -109,3 +109,11 @@ def test_groups_sizes_and_a_perimeter_of_chosen_flows(capsys: pytest.CaptureFixt
     total = float(terms["dva"].sum() + terms["fva"].sum())
     assert sum(float(row["va"] or 0) for row in rows) == pytest.approx(total, rel=ROUNDING)
     assert {row["origin_size"] for row in rows} == set(banded.bands)
+
+
+@pytest.mark.parametrize("word", ["ANDES=", "=MEX", ""])
+def test_a_group_without_name_or_members_is_refused(word: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = ran(capsys, "decompose", "--groups", word)
+    assert code == EXIT_USAGE
+    assert "a group needs a name and members" in err
+    assert "NAME=EXPRESSION" in err

@@ -309,3 +309,8 @@ class TestPerimeters:
     def test_other_perimeters_are_refused(self, options: dict[str, str]) -> None:
         with pytest.raises(UnsupportedCombinationError, match="perimeter=sectexp"):
             origins(TABLES["example"], "va", **options)
+
+
+def test_a_flow_that_does_not_exist_is_named_before_its_dimensions(example: IcioTable) -> None:
+    with pytest.raises(UnknownLabelError, match="unknown flow 'imports'"):
+        origins(example, flow="imports", by=["origin", "importer"])

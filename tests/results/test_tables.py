@@ -203,3 +203,13 @@ def test_brackets_in_labels_stay(example: IcioTable) -> None:
 def test_years_are_not_summed() -> None:
     years = xr.concat([small(), small()], xr.Variable("year", [2010, 2011]), combine_attrs="override")
     assert breakdown(years).total_label == ""
+
+
+def test_results_say_that_the_band_of_what_is_not_split_is_no_total(example: IcioTable) -> None:
+    banded = tiva.split_by_size(example, tiva.example_margins())
+    by_size = tiva.decompose(banded, level="country", exporter="MEX")
+    plain = tiva.decompose(example, level="country", exporter="MEX")
+    assert "size 'all' is no total" in by_size.attrs["notes"]
+    assert "size 'all'" not in plain.attrs["notes"]
+    assert float(by_size["gexp"].sum()) == pytest.approx(float(plain["gexp"].item()), rel=1e-12)
+    assert float(by_size["gexp"].sel(size="all").sum()) < 0.5 * float(plain["gexp"].sum())

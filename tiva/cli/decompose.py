@@ -354,6 +354,8 @@ def groups_of(given: Sequence[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     for word in (part.strip() for words in given for part in words.split(",")):
         name, _, expression = word.partition("=")
+        if not name or (not expression and "=" in word):
+            raise GroupError(explain("a group needs a name and members", got=word, expected="NAME or NAME=EXPRESSION"))
         if name in found:
             raise GroupError(explain(f"country group {name!r} is given twice", got=", ".join(given)))
         found[name] = expression or name

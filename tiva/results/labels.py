@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva._version import __version__
+from tiva.bands.shares import UNSPLIT_LABEL
 from tiva.errors import explain
 from tiva.results.closure import RESIDUAL, add_discrepancy
 from tiva.terms import Method, term
@@ -28,6 +29,11 @@ TAXES_APART = (
 NO_EXPORT_HOME = (
     "a country does not export to itself: its pairs with itself are zero in arrays, not observations; where nothing "
     "else is in them they are left out of long forms (tidy frames, csv, parquet, xlsx, dta, json)"
+)
+
+UNSPLIT_APART = (
+    f"size {UNSPLIT_LABEL!r} is no total: it holds the firms of all sizes of country-sectors that are not split; sum "
+    "over size for a total"
 )
 
 _LEVEL_AXES: dict[str, tuple[str, ...]] = {
@@ -79,8 +85,12 @@ def label(model: Operators, terms: Terms, method: Method, level: str, *, detail:
         variables[name] = (dims, _of_its_own(ratio), _variable_attributes(name, method, model, terms.axes))
     attributes = _dataset_attributes(model, terms, method, level, residual)
     dataset = xr.Dataset(variables, {d: list(_coordinate(model, d)) for d in dims}, attributes)
-    taxes = [TAXES_APART] if "taxes_margins" in variables else []
-    return with_notes(dataset, [*taxes, *([NO_EXPORT_HOME] if {"exporter", "importer"} <= set(dims) else [])])
+    said = {
+        TAXES_APART: "taxes_margins" in variables,
+        NO_EXPORT_HOME: {"exporter", "importer"} <= set(dims),
+        UNSPLIT_APART: "size" in dims and UNSPLIT_LABEL in model.bands,
+    }
+    return with_notes(dataset, [note for note, holds in said.items() if holds])
 
 
 def _of_its_own(values: FloatArray) -> FloatArray:
