@@ -16,7 +16,7 @@ Found = tuple[int, list[tuple[int, int, int]]]
 
 def scan(kernel: Callable[..., Any], stream: bytes, room: int = 8) -> Found:
     places = np.zeros((3, room), dtype=np.int64)
-    count = int(kernel(np.frombuffer(stream, np.uint8), *places))
+    count = int(kernel(np.frombuffer(stream, np.uint8), *places, np.zeros(2, dtype=np.int64)))
     return count, [tuple(x) for x in places.T.tolist()[: max(count, 0)]]
 
 
@@ -65,6 +65,18 @@ def test_a_stream_that_ends_in_a_record_is_damaged(kernel: Callable[..., Any], c
     whole = row(0) + cell(5, 0, struct.pack("<d", 1.5))
     assert scan(kernel, whole[:-cut])[0] == (0 if cut == 18 else DAMAGED)
     assert scan(kernel, whole + b"\x83")[0] == DAMAGED
+
+
+@pytest.mark.parametrize("kernel", [error_cells, error_cells_python])
+def test_the_extent_is_that_of_cells_with_values(kernel: Callable[..., Any]) -> None:
+    extent, none = np.zeros(2, dtype=np.int64), np.zeros((3, 0), dtype=np.int64)
+    kernel(np.frombuffer(STREAM, np.uint8), *none, extent)
+    assert extent.tolist() == [70_000, 16_383]
+    blank = row(5) + cell(1, 9, b"") + row(7)
+    kernel(np.frombuffer(blank, np.uint8), *none, extent)
+    assert extent.tolist() == [-1, -1]
+    kernel(np.frombuffer(row(9) + cell(2, 4, bytes(4)) + blank, np.uint8), *none, extent)
+    assert extent.tolist() == [9, 4]
 
 
 @pytest.mark.parametrize("kernel", [error_cells, error_cells_python])

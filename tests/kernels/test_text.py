@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tiva.kernels.text import cells, cells_python
+from tiva.kernels.text import cells, cells_python, rounded, rounded_python
 
 
 def parse(kernel: Callable[..., Any], lines: list[str], width: int) -> tuple[Any, Any, Any]:
@@ -33,7 +33,7 @@ def test_cells_are_numbers_counted_or_left_to_the_caller(kernel: Callable[..., A
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=4, max_size=4), min_size=1))
 def test_every_number_is_exact_or_left_to_the_caller(rows: list[list[float]]) -> None:
-    for form in (repr, lambda x: f"{x:.6g}", lambda x: f"{x:.3f}"):
+    for form in (repr, lambda x: f"{x:.6g}", lambda x: f"{x:.3f}", lambda x: f"{x:.18e}"):
         lines = [",".join(form(x) for x in row) for row in rows]
         out, found, odd = parse(cells, lines, 4)
         for i, line in enumerate(lines):
@@ -52,3 +52,33 @@ def test_compiled_and_plain_agree(lines: list[str]) -> None:
 def test_plain_decimals_are_never_left_to_the_caller() -> None:
     _, _, odd = parse(cells, ["0.234,123456789012345,-0.00001,1e-6,12."], 5)
     assert odd.tolist() == [0]
+
+
+NORMAL = st.floats(1e-280, 1e280).flatmap(lambda x: st.sampled_from([x, -x]))
+
+
+@settings(deadline=None, max_examples=300)
+@given(NORMAL)
+def test_the_shortest_text_of_a_double_is_never_left_to_the_caller(number: float) -> None:
+    for form in (repr(number), f"{number:.17g}", f"{number:.16e}"):
+        out, _, odd = parse(cells, [form], 1)
+        assert (out[0, 0], odd[0]) == (number, 0)
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.integers(1 << 53, (1 << 64) - 1), st.integers(-330, 320))
+def test_every_mantissa_of_a_word_is_rounded_or_left(mantissa: int, scale: int) -> None:
+    for kernel in (rounded, rounded_python):
+        found = float(kernel(np.uint64(mantissa), scale))
+        assert np.isnan(found) or found == float(f"{mantissa}e{scale}")
+
+
+@pytest.mark.parametrize("kernel", [rounded, rounded_python])
+def test_the_middle_between_two_doubles_is_left_and_its_neighbours_are_rounded(kernel: Callable[..., float]) -> None:
+    middle = (1 << 53) + 1
+    assert np.isnan(kernel(np.uint64(middle), 0))
+    assert np.isnan(kernel(np.uint64(middle * 10), -1))
+    assert kernel(np.uint64(middle * 100 - 1), -2) == 2.0**53
+    assert kernel(np.uint64(middle * 100 + 1), -2) == 2.0**53 + 2
+    assert np.isnan(kernel(np.uint64(1 << 60), 400))
+    assert kernel(np.uint64(0), -400) == 0

@@ -275,6 +275,11 @@ def test_truncated_workbook_and_containers(tmp_path: Path) -> None:
 
 
 LONG_CASES = {
+    "output of nobody": (
+        lambda t: t.replace("2000,USA,1,AtB,xTOT", "2000,US,1,AtB,xTOT"),
+        r"output of rows that are not in the table\n  got: US_AtB",
+    ),
+    "blank line": (lambda t: t.replace(",21\n", ",\n\n", 1), r"line 2: not a line(.|\n)*got: '' in column 'value'"),
     "several years": (lambda t: t + "1999,AUS,1,AtB,AUS,AtB,21\n", r"holds several years\n  got: 1999, 2000"),
     "twice": (lambda t: t + "2000,AUS,1,AtB,AUS,AtB,21\n", r"a flow stands twice\n  got: AUS AtB -> AUS AtB"),
     "text": (

@@ -1,4 +1,4 @@
-"""Error values in a binary worksheet (xlsb): one pass over its stream of records."""
+"""Error values and extent of a binary worksheet (xlsb): one pass over its stream of records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SHORT_CELLS = -2
 """Cells without a column number (records 12 to 18), which the parser of workbooks leaves out."""
 
 
-def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: IntArray) -> int:
+def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: IntArray, extent: IntArray) -> int:
     """Find the error values among the cells of a sheet.
 
     A record is a type (one or two bytes, seven bits each), a length (one to four bytes, seven bits each) and that
@@ -27,6 +27,8 @@ def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: In
         Shape (bytes,), uint8: the part of the sheet.
     rows, columns, codes
         Shape (K,), written: place counted from 0 and code of the first K error values.
+    extent
+        Shape (2,), written: last row and last column of a cell with a value, -1 without any.
 
     Returns
     -------
@@ -38,6 +40,7 @@ def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: In
     Microsoft, [MS-XLSB]: Excel Binary File Format, records BrtRowHdr, BrtCellError and BrtFmlaError.
     """
     at, end, row, found = 0, stream.size, -1, 0
+    extent[:] = -1
     while at < end:
         kind = int(stream[at])
         at += 1
@@ -61,12 +64,13 @@ def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: In
             row = int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * int(stream[at + 2]))
         elif 12 <= kind <= 18 and row >= 0:
             return SHORT_CELLS
-        elif (kind == 3 or kind == 11) and size >= 9 and row >= 0:
-            if found < rows.size:
-                rows[found] = row
-                columns[found] = int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * int(stream[at + 2]))
-                codes[found] = int(stream[at + 8])
-            found += 1
+        elif 2 <= kind <= 11 and size >= 4 and row >= 0:
+            column = int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * int(stream[at + 2]))
+            extent[0], extent[1] = max(row, extent[0]), max(column, extent[1])
+            if (kind == 3 or kind == 11) and size >= 9:
+                if found < rows.size:
+                    rows[found], columns[found], codes[found] = row, column, int(stream[at + 8])
+                found += 1
         at += size
     return found
 

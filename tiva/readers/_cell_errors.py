@@ -69,7 +69,7 @@ def error_values(content: bytes, sheet: str) -> list[Place]:
         or whose cells are stored in a form that the parser leaves out.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        part = _part(archive, sheet)
+        part = sheet_part(archive, sheet)
         if part is None:
             return []
         return list(_binary_errors(archive.read(part)) if part.endswith(".bin") else _errors(archive, part))
@@ -93,12 +93,13 @@ def restore(grid: list[list[Any]], found: Iterable[Place]) -> None:
             grid[row][column] = text
 
 
-def _attribute(name: str, attributes: bytes) -> str:
+def attribute(name: str, attributes: bytes) -> str:
+    """Return the value of an attribute of an XML tag, empty where it has none."""
     match = re.search(rb"(?<![\w])" + name.encode() + rb"=(?:\"([^\"]*)\"|'([^']*)')", attributes)
     return html.unescape((match[1] or match[2] or b"").decode("utf-8", errors="replace")) if match else ""
 
 
-def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
+def sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
     """Return the member that holds a sheet, ``None`` in a workbook of another kind."""
     names = set(archive.namelist())
     for book, sheets in (("xl/workbook.xml", _xml_sheets), ("xl/workbook.bin", _binary_sheets)):
@@ -106,7 +107,7 @@ def _part(archive: zipfile.ZipFile, sheet: str) -> str | None:
         if not {book, relations} <= names:
             continue
         parts = _RELATION.findall(archive.read(relations))
-        targets = {_attribute("Id", found): _attribute("Target", found) for found in parts}
+        targets = {attribute("Id", found): attribute("Target", found) for found in parts}
         for name, identity in sheets(archive.read(book)):
             if name == sheet:
                 return _member(names, targets.get(identity, ""))
@@ -126,7 +127,7 @@ def _member(names: set[str], target: str) -> str:
 def _xml_sheets(book: bytes) -> Iterator[tuple[str, str]]:
     """Yield name and relation of each sheet."""
     for found in _SHEET.findall(book):
-        yield _attribute("name", found), _attribute("r:id", found)
+        yield attribute("name", found), attribute("r:id", found)
 
 
 def _binary_sheets(book: bytes) -> Iterator[tuple[str, str]]:
@@ -169,7 +170,7 @@ def _place(attributes: bytes) -> tuple[int, int]:
     address = _ADDRESS.search(attributes)
     if address is None:
         raise ValueError("an error value, or a formula without a value, in a cell without an address")
-    return int(address[2]) - 1, _column(address[1].decode("ascii"))
+    return int(address[2]) - 1, column_number(address[1])
 
 
 def _binary_errors(stream: bytes) -> Iterator[Place]:
@@ -178,21 +179,23 @@ def _binary_errors(stream: bytes) -> Iterator[Place]:
 
     scan = error_cells if len(stream) >= COMPILED_FROM else error_cells_python
     data = np.frombuffer(stream, dtype=np.uint8)
-    places = np.zeros((3, 0), dtype=np.int64)
-    count = int(scan(data, *places))
+    reach = np.zeros(2, dtype=np.int64)
+    rows, columns, codes = (np.zeros(0, dtype=np.int64) for _ in range(3))
+    count = int(scan(data, rows, columns, codes, reach))
     if count == DAMAGED:
         raise ValueError("the stream of records ends inside a record")
     if count == SHORT_CELLS:
         raise ValueError("cells in the short form of records 12 to 18; save the workbook as xlsx")
     if count:
-        places = np.zeros((3, count), dtype=np.int64)
-        scan(data, *places)
-    for row, column, code in places.T.tolist():
+        rows, columns, codes = (np.zeros(count, dtype=np.int64) for _ in range(3))
+        scan(data, rows, columns, codes, reach)
+    for row, column, code in zip(rows.tolist(), columns.tolist(), codes.tolist(), strict=True):
         yield row, column, _CODES.get(code, f"#ERROR {code}!")
 
 
-def _column(letters: str) -> int:
+def column_number(letters: bytes) -> int:
+    """Return the place of a column counted from 0, 2 for ``C``; -1 for none."""
     number = 0
     for letter in letters:
-        number = 26 * number + ord(letter) - 64
+        number = 26 * number + letter - 64
     return number - 1

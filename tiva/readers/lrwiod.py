@@ -124,10 +124,12 @@ def _bad_line(source: Source, name: str) -> tuple[int, str] | None:
         lines = csv.reader(text)
         header = next(lines, [])
         for line in lines:
+            if not line:
+                continue
             cells = dict(zip(header, line, strict=False))
-            if line and len(line) != len(header):
+            if len(line) != len(header):
                 return lines.line_num, f"{len(line)} cells instead of {len(header)}"
-            empty = next((n for n in LABELS if line and not cells[n].strip()), None)
+            empty = next((n for n in LABELS if not cells[n].strip()), None)
             if empty is not None:
                 return lines.line_num, f"no {empty}"
             for name_, kind in (("year", int), ("value", float)):
@@ -245,14 +247,15 @@ def _pivot(
 ) -> tuple[FloatArray, int]:
     """Return the flows as a matrix, and how many cells no line gives."""
     row_at, column_at = {r: i for i, r in enumerate(rows)}, {c: i for i, c in enumerate(columns)}
+    starts = list(zip(flows["row_country"], flows["row_isic3"], strict=True))
     ends = list(zip(flows["col_country"], flows["col_isic3"], strict=True))
-    inside = np.array([e in column_at for e in ends], dtype=bool)
-    if not inside.all():
-        odd = sorted({f"{c}_{s}" for (c, s), ok in zip(ends, inside, strict=True) if not ok})
-        raise ReaderError(
-            explain(f"{name}: columns without a row of the same name", got=listing(odd)), path=source.path
-        )
-    i = np.array([row_at[r] for r in zip(flows["row_country"], flows["row_isic3"], strict=True)], dtype=np.int64)
+    for places, known, message in (
+        (ends, column_at, "columns without a row of the same name"),
+        (starts, row_at, "output of rows that are not in the table"),
+    ):
+        if odd := sorted({f"{c}_{s}" for c, s in places if (c, s) not in known}):
+            raise ReaderError(explain(f"{name}: {message}", got=listing(odd)), path=source.path)
+    i = np.array([row_at[r] for r in starts], dtype=np.int64)
     j = np.array([column_at[e] for e in ends], dtype=np.int64)
     numbers = flows["value"].to_numpy(dtype=np.float64)
     cell = i * len(columns) + j

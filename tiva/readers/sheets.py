@@ -18,6 +18,8 @@ from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._cell_errors import error_values, restore
 from tiva.readers._members import parsing
+from tiva.readers._sheet_extent import MAX_CELLS, extent
+from tiva.readers._sheet_numbers import SheetNumbers, without_numbers
 from tiva.readers.source import check_packed
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ def read_grid(source: Source, name: str, sheet: int | str | None = 0) -> tuple[s
                 explain(f"{name} has no sheet {sheet!r}", got=", ".join(names), do="name the sheet"), path=source.path
             )
         chosen = sheet if isinstance(sheet, str) else names[sheet or 0]
-        return chosen, _cells(content, workbook, chosen)
+        return chosen, _sheets(source, name, content, workbook, [chosen])[chosen]
 
 
 def read_sheets(source: Source, member: str) -> dict[str, Grid]:
@@ -106,7 +108,7 @@ def read_sheets(source: Source, member: str) -> dict[str, Grid]:
     """
     with parsing(source, member, "a spreadsheet workbook"):
         content, workbook = _workbook(source, member)
-        return {name: _cells(content, workbook, name) for name in workbook.sheet_names}
+        return _sheets(source, member, content, workbook, workbook.sheet_names)
 
 
 def sheet_names(source: Source, name: str) -> list[str]:
@@ -116,18 +118,43 @@ def sheet_names(source: Source, name: str) -> list[str]:
 
 
 def _workbook(source: Source, name: str) -> tuple[bytes, Any]:
-    import python_calamine
-
     content = source.read_bytes(name)
     check_packed(source, name, content, MAX_CELLS_BYTES)
-    return content, python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+    return content, _parsed(content)
 
 
-def _cells(content: bytes, workbook: Any, sheet: str) -> Grid:
+def _parsed(content: bytes) -> Any:
+    import python_calamine
+
+    return python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(content))
+
+
+def _sheets(source: Source, member: str, content: bytes, workbook: Any, names: Sequence[str]) -> dict[str, Grid]:
+    """Return the cells of the sheets: the plain numbers of large ones by the compiled scan, all else by the parser."""
+    rest, numbers = without_numbers(content, names)
+    workbook = workbook if rest is content else _parsed(rest)
+    for name in names:
+        row, column = numbers[name].extent if name in numbers else extent(rest, name)
+        if (row + 1) * (column + 1) > MAX_CELLS:
+            raise ReaderError(
+                explain(
+                    f"{member}: the sheet {name!r} reaches too far to be a table",
+                    got=f"cells as far as {address(row, column)}",
+                    expected=f"at most {MAX_CELLS:,} cells within the last row and column",
+                    do="delete stray cells beyond the table, or save it as csv",
+                ),
+                path=source.path,
+            )
+    return {name: _cells(rest, workbook, name, numbers.get(name)) for name in names}
+
+
+def _cells(content: bytes, workbook: Any, sheet: str, numbers: SheetNumbers | None) -> Grid:
     """Return the cells of a sheet; its error values are looked for while the parser, which drops them, works."""
     with ThreadPoolExecutor(1) as other:
         errors = other.submit(error_values, content, sheet)
         grid: Grid = workbook.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
+        if numbers is not None:
+            numbers.write(grid)
         restore(grid, errors.result())
     return grid
 
