@@ -157,7 +157,14 @@ decimal = compiled(decimal_python, inline="always")
 
 
 def cells_python(
-    text: Any, starts: IntArray, ends: IntArray, delimiter: int, out: FloatArray, found: IntArray, odd: IntArray
+    text: Any,
+    starts: IntArray,
+    ends: IntArray,
+    delimiter: int,
+    left: FloatArray,
+    right: FloatArray,
+    found: IntArray,
+    odd: IntArray,
 ) -> None:
     """Parse the numbers of each line.
 
@@ -169,31 +176,33 @@ def cells_python(
         Shape (R,): first byte of the first number of each line, and the byte after its last.
     delimiter
         Byte between numbers.
-    out
-        Shape (R, K), written: the numbers; NaN where a cell is left to the caller.
+    left, right
+        Shape (R, S) and (R, K - S), written: the numbers, side by side; NaN where a cell is left to the caller.
     found
         Shape (R,), written: cells on the line (may differ from K; those beyond K are counted, not kept).
     odd
         Shape (R,), written: how many cells are left to the caller: not a plain decimal of at most 19 digits (blank,
         text, quoted or very long), or one too close to the middle between two doubles.
     """
-    width = out.shape[1]
+    split, width = left.shape[1], left.shape[1] + right.shape[1]
     for row in range(starts.size):
-        at, end, column, left = starts[row], ends[row], 0, 0
+        at, end, column, refused = starts[row], ends[row], 0, 0
         while at <= end:
             value, at = decimal(text, at, end)
             if at < end and text[at] != delimiter:
                 value = np.nan
                 while at < end and text[at] != delimiter:
                     at += 1
-            if column < width:
-                if math.isnan(value):
-                    left += 1
-                out[row, column] = value
+            if column < width and math.isnan(value):
+                refused += 1
+            if column < split:
+                left[row, column] = value
+            elif column < width:
+                right[row, column - split] = value
             column += 1
             at += 1
         found[row] = column
-        odd[row] = left
+        odd[row] = refused
 
 
 cells = compiled(cells_python)

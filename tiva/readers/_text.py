@@ -112,13 +112,16 @@ def read_matrix(
             first = handle.readline(MAX_HEADER)
             columns = tuple(_clean(c) for c in first.decode("utf-8-sig").split(delimiter))[1:]
             lines = _Lines(source, name, delimiter, columns, split(columns))
-            carried = b""
-            while block := handle.read(BLOCK):
-                block = carried + block
-                end = block.rfind(b"\n") + 1
-                lines.add(block[:end])
-                carried = block[end:]
-            lines.add(carried)
+            block, kept = bytearray(BLOCK), 0
+            while read := handle.readinto(memoryview(block)[kept:]):  # type: ignore[attr-defined]
+                filled = kept + read
+                end = block.rfind(b"\n", 0, filled) + 1
+                lines.add(block, end)
+                kept = filled - end
+                block[:kept] = block[end:filled]
+                if kept == len(block):
+                    block.extend(bytes(kept))
+            lines.add(block, kept)
     except UnicodeDecodeError as error:
         raise ReaderError(
             explain(f"{name}: labels are not UTF-8 text", got=str(error), do="get the file again"),
@@ -146,35 +149,35 @@ class _Lines:
         self.left = np.empty((capacity, split))
         self.right = np.empty((capacity, len(columns) - split))
 
-    def add(self, data: bytes) -> None:
-        """Parse whole lines."""
-        labels, starts, ends, lines = self._cut(data)
+    def add(self, data: bytearray, stop: int) -> None:
+        """Parse whole lines, the first ``stop`` bytes."""
+        labels, starts, ends, lines = self._cut(data, stop)
         if not labels:
             return
-        mark, width = self.delimiter.encode(), len(self.columns)
-        values, found, odd = _numbers(data, starts, ends, mark, width)
+        mark, width, at = self.delimiter.encode(), len(self.columns), len(self.labels)
+        self._reserve(at + len(labels))
+        left, right = self.left[at : at + len(labels)], self.right[at : at + len(labels)]
+        found, odd = _numbers(data, starts, ends, mark, left, right)
         for row in np.flatnonzero(found != width):
             raise _wrong_width(self.source, self.name, lines[row], int(found[row]), width)
         for row in np.flatnonzero(odd):
             cells = data[starts[row] : ends[row]].decode("utf-8", errors="replace").split(self.delimiter)
-            for k in np.flatnonzero(np.isnan(values[row])).tolist():
-                values[row, k] = _number(self.source, self.name, cells[k], lines[row], self.columns[k])
-        at = len(self.labels)
-        self._reserve(at + len(labels))
-        self.left[at : at + len(labels)] = values[:, : self.split]
-        self.right[at : at + len(labels)] = values[:, self.split :]
+            for side, first in ((left, 0), (right, self.split)):
+                for k in np.flatnonzero(np.isnan(side[row])).tolist():
+                    column = first + k
+                    side[row, k] = _number(self.source, self.name, cells[column], lines[row], self.columns[column])
         self.labels += labels
         self.lines += lines
 
-    def _cut(self, data: bytes) -> tuple[list[str], list[int], list[int], list[int]]:
+    def _cut(self, data: bytearray, stop: int) -> tuple[list[str], list[int], list[int], list[int]]:
         mark, at = self.delimiter.encode(), 0
         labels: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
         lines: list[int] = []
-        while at < len(data):
-            end = data.find(b"\n", at)
-            end = len(data) if end < 0 else end
+        while at < stop:
+            end = data.find(b"\n", at, stop)
+            end = stop if end < 0 else end
             last = end - 1 if data[end - 1 : end] == b"\r" and end > at else end
             cut = data.find(mark, at, last)
             if cut >= 0:
@@ -204,23 +207,27 @@ class _Lines:
 
 
 def _numbers(
-    data: bytes, starts: list[int], ends: list[int], mark: bytes, width: int
-) -> tuple[FloatArray, IntArray, IntArray]:
-    values = np.full((len(starts), width), np.nan)
+    data: bytearray, starts: list[int], ends: list[int], mark: bytes, left: FloatArray, right: FloatArray
+) -> tuple[IntArray, IntArray]:
+    """Write the numbers of the lines; return how many cells each line has, and how many of them are still NaN."""
+    width = left.shape[1] + right.shape[1]
     found, odd = np.zeros(len(starts), dtype=np.int64), np.full(len(starts), width, dtype=np.int64)
-    if len(data) < COMPILED_FROM:
+    if ends[-1] < COMPILED_FROM:
         found[:] = [data.count(mark, a, b) + 1 for a, b in zip(starts, ends, strict=True)]
-        return values, found, odd
+        left[:], right[:] = np.nan, np.nan
+        return found, odd
     from tiva.kernels.text import cells
 
     text = np.frombuffer(data, dtype=np.uint8)
     first, last = np.array(starts, dtype=np.int64), np.array(ends, dtype=np.int64)
     parts = [slice(*p) for p in zip(*_bounds(len(starts)), strict=True)]
     with ThreadPoolExecutor(THREADS) as pool:
-        jobs = [pool.submit(cells, text, first[p], last[p], mark[0], values[p], found[p], odd[p]) for p in parts]
+        jobs = [
+            pool.submit(cells, text, first[p], last[p], mark[0], left[p], right[p], found[p], odd[p]) for p in parts
+        ]
         for job in jobs:
             job.result()
-    return values, found, odd
+    return found, odd
 
 
 def _bounds(rows: int) -> tuple[list[int], list[int]]:
