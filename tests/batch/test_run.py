@@ -18,7 +18,7 @@ from tiva.batch.execute import Outcome
 from tiva.batch.jobs import expand
 from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
-from tiva.batch.settings import layout_of, settle
+from tiva.batch.settings import evened, layout_of, settle
 from tiva.errors import OutputError, PartialResultsWarning, PlanError, UnknownLabelError, UsageError
 from tiva.terms import LEVELS
 
@@ -359,24 +359,52 @@ def test_what_is_written_counts_in_estimates() -> None:
     small, large = (costs.estimate(1000, [c], rate=1e10) for c in (1e3, 1e7))
     assert large.seconds - small.seconds == pytest.approx(6.0, rel=1e-3)
     assert large.memory - small.memory == pytest.approx(8e8, rel=1e-3)
-    assert costs.estimate(1000, [], workbook=True, rate=1e10).seconds > 5 * costs.estimate(1000, [], rate=1e10).seconds
+    text, book = (costs.estimate(1000, [], workbook=w, rate=1e10) for w in (False, True))
+    assert book.seconds == book.shared > 2 * text.seconds
 
 
 def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "cores", lambda: 4)
-    small = [(300, costs.estimate(300, [1.0] * 3, rate=1e9)) for _ in range(12)]
-    large = [(9800, costs.estimate(9800, [1.0] * 3, rate=1e10)) for _ in range(4)]
-    many = [(2000, costs.estimate(2000, [1.0] * 6, rate=1e9)) for _ in range(12)]
+    small = [(300, costs.estimate(300, [1.0] * 3, rate=1e9), 3) for _ in range(12)]
+    large = [(9800, costs.estimate(9800, [1.0] * 3, rate=1e10), 3) for _ in range(4)]
+    many = [(2000, costs.estimate(2000, [1.0] * 6, rate=1e9), 6) for _ in range(12)]
     assert costs.choose_layout(large, 0, 6 << 30).workers == 1
     assert costs.choose_layout(large, 0, 6 << 30).threads == 4
     assert costs.choose_layout(many, 0, 64 << 30).workers == 4
     assert costs.choose_layout(many, 0, 64 << 30).threads == 1
     assert costs.choose_layout(many, 0, 2 << 30).workers == 4
     assert costs.choose_layout(small, 3, 64 << 30).workers == 3
+    single = [(1435, costs.estimate(1435, [6e4] * 40, rate=5e10), 40)]
+    assert [costs.choose_layout(single, w, 64 << 30).workers for w in (0, 3, 9)] == [4, 3, 9]
+    lone_job = [(1435, costs.estimate(1435, [6e4], rate=5e10), 1)]
+    assert [costs.choose_layout(lone_job, w, 64 << 30).workers for w in (0, 3, 9)] == [1, 1, 1]
+    assert [costs.choose_layout(g, 1, 64 << 30).threads for g in (single, many, large)] == [1, 4, 4]
     monkeypatch.setattr(costs, "cores", lambda: 1)
     lone = costs.choose_layout(many, 0, 64 << 30)
     assert (lone.workers, lone.threads) == (1, 1)
     assert "one processor" in lone.reason
+
+
+def test_what_is_left_over_is_cut_so_that_all_workers_end_together() -> None:
+    even, short = costs.Estimate(4.0, 1, 0.5), costs.Estimate(1.0, 1, 0.5)
+    assert costs.cuts([(even, 20)] * 4, 2) == [1, 1, 1, 1]
+    assert costs.cuts([(even, 20)] * 5, 2).count(2) == 1
+    assert costs.cuts([(even, 20)] * 2, 3) == [3, 3]
+    assert costs.cuts([(even, 20)], 4) == [4]
+    assert costs.cuts([(even, 3)], 4) == [1]  # too few jobs to read the table twice
+    assert costs.cuts([(even, 20), (short, 20), (even, 20)], 2) == [1, 2, 1]
+    assert costs.cuts([(costs.Estimate(4.0, 1, 4.0), 20)], 4) == [1]  # all of it is reading
+    assert costs.cuts([], 3) == []
+
+
+def test_parts_have_every_job_once(project: Path) -> None:
+    groups = expand(read_plan(project / "plan.toml"))
+    jobs = sorted(job.id for group in groups for job in group.jobs)
+    for workers in range(1, 9):
+        parts = evened(groups, workers)
+        assert sorted(job.id for part in parts for job in part.jobs) == jobs
+        assert [p.cost.seconds for p in parts] == sorted((p.cost.seconds for p in parts), reverse=True)
+        assert all(part.jobs for part in parts)
 
 
 def test_margins_split_the_table(project: Path) -> None:

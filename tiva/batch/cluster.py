@@ -14,6 +14,7 @@ from typing import Any
 
 from tiva.batch.execute import STATUS_KILLED, STATUS_TIMEOUT, Outcome, load_libraries, run_group
 from tiva.batch.jobs import Group
+from tiva.batch.settings import evened
 from tiva.errors import MissingExtraError, OutputError, UsageError, explain
 
 TOPIC = "tiva-batch"
@@ -151,7 +152,8 @@ def run_cluster(
         ``("begin", job id)`` and ``("end", Outcome)``.
     """
     with client_of(scheduler, workers=workers, memory=memory) as client:
-        yield from _Cluster(client, groups, work, threads, timeout).events()
+        count = len(client.nthreads()) if scheduler.startswith("tcp") else workers
+        yield from _Cluster(client, evened(groups, max(1, count)), work, threads, timeout).events()
 
 
 class _Cluster:

@@ -39,10 +39,10 @@ CELL_SECONDS = 6e-7
 CUBE_CELL_SECONDS = 3e-8
 """The same for a cell of a cube."""
 
-START_SECONDS = 2.0
+START_SECONDS = 1.3
 """Starting the first process: imports and loading the kernels."""
 
-START_INTERFERENCE = 0.1
+START_INTERFERENCE = 0.05
 """Part of the start of each further process that the others feel (disk, memory)."""
 
 TYPICAL_SECTORS = 20
@@ -57,11 +57,18 @@ PACKED_BYTES_PER_CELL = 2.5
 READ_RATE = 30e6
 """Cells of text or of a binary file read in a second."""
 
-WORKBOOK_RATE = 1.3e6
-"""Cells of a workbook read in a second."""
+WORKBOOK_RATE = 3e6
+"""Cells of a workbook read in a second (measured 1.3 million, xlsb, and 4 million, xlsx)."""
+
+LEAST_SHARED = 2
+"""Fewest jobs of a table that a process takes over from another one; with fewer, reading it again does not pay."""
 
 FULL_SPEED_N = 1500
 """Rows at which all cores reach half of their joint speed in an LU factorisation."""
+
+THREADS_FROM = 2000
+"""Rows from which threads make one process faster: with fewer, what the factorisation gains is lost in the many
+products of small blocks (with 1,435 rows and two threads, all methods took 1.1 times as long)."""
 
 MEMORY_SHARE = 0.8
 """Part of the free memory that a run uses when it is not told how much."""
@@ -188,10 +195,18 @@ def _shape_of_hdf(path: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """Seconds on one core, and bytes at the peak; rough, for planning."""
+    """Seconds on one core, bytes at the peak, and the seconds among them that each process takes that has a part of it.
+
+    Rough, for planning. The last are those of reading and of factorising the table.
+    """
 
     seconds: float
     memory: int
+    shared: float = 0.0
+
+    def part(self, parts: int) -> float:
+        """Return the seconds of one of several equal parts."""
+        return self.shared + (self.seconds - self.shared) / parts
 
 
 def result_cells(method: str, level: str, rows: int, countries: int) -> float:
@@ -239,10 +254,11 @@ def estimate(
     speed = rate or flops()
     cells = float(rows) ** 2
     jobs = sum(JOB_SECONDS + 0.2 * cells * rows / speed + CELL_SECONDS * result for result in results)
-    work = 4 / 3 * cells * rows / speed + jobs + CUBE_CELL_SECONDS * cube_cells
-    reading = cells / (WORKBOOK_RATE if workbook else READ_RATE)
+    factor = BANDED_TIME if banded else 1.0
+    shared = 4 / 3 * cells * rows / speed * factor + cells / (WORKBOOK_RATE if workbook else READ_RATE)
     held = (BANDED_MATRICES if banded else MATRICES) * cells + RESULT_COPIES * max(results, default=0.0)
-    return Estimate(work * (BANDED_TIME if banded else 1.0) + reading, int(BASE_BYTES + held * 8 + block_bytes))
+    seconds = shared + factor * (jobs + CUBE_CELL_SECONDS * cube_cells)
+    return Estimate(seconds, int(BASE_BYTES + held * 8 + block_bytes), shared)
 
 
 @cache
@@ -272,13 +288,17 @@ class Layout:
     reason: str
 
 
-def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: int) -> Layout:
+Work = tuple[int, Estimate, int]
+"""Of a group of jobs that share a table: rows, estimate, and how many jobs they are."""
+
+
+def choose_layout(groups: Sequence[Work], workers: int, memory: int) -> Layout:
     """Choose between many processes with one thread and one process with all threads.
 
     Parameters
     ----------
     groups
-        Rows and estimate of each group of jobs that shares a table.
+        What there is to do.
     workers
         Processes asked for; 0 leaves it to the model.
     memory
@@ -287,38 +307,67 @@ def choose_layout(groups: Sequence[tuple[int, Estimate]], workers: int, memory: 
     count = cores()
     if not groups:
         return Layout(1, 1, 0.0, "nothing to run")
-    peak = max(e.memory for _, e in groups)
-    fitting = max(1, min(memory // max(1, peak), len(groups)))
-    alone = _joint(groups, count)
+    peak = max(e.memory for _, e, _ in groups)
+    costs = [(e, jobs) for _, e, jobs in groups]
+    most = sum(max(1, jobs // LEAST_SHARED) for _, jobs in costs)
+    fitting = max(1, min(memory // max(1, peak), most))
+    threads = count if max(rows for rows, _, _ in groups) >= THREADS_FROM else 1
+    alone = _joint(groups, threads)
+    if workers == 1:
+        return Layout(1, threads, alone, "as asked for")
     if workers:
-        used = min(workers, len(groups))
-        threads = count if workers == 1 else 1
-        return Layout(
-            used, threads, alone if workers == 1 else _spread([e.seconds for _, e in groups], used), "as asked for"
-        )
+        used = min(workers, most)
+        return Layout(used, 1, _spread(costs, cuts(costs, used), used), "as asked for")
     parallel = min(count, fitting)
-    spread = _spread([e.seconds for _, e in groups], parallel)
+    spread = _spread(costs, cuts(costs, parallel), parallel)
     if parallel > 1 and spread < alone:
-        reason = f"{parallel} processes with one thread: {spread:.0f} s against {alone:.0f} s with all threads in one"
+        reason = f"{parallel} processes with one thread: {spread:.0f} s against {alone:.0f} s in one process"
         return Layout(parallel, 1, spread, reason)
     if count == 1:
         return Layout(1, 1, alone, "one process with one thread: there is one processor")
-    why = "memory allows one table at a time" if fitting == 1 and len(groups) > 1 else "threads finish sooner"
-    return Layout(1, count, alone, f"one process with {count} threads: {why}")
+    why = "memory allows one table at a time" if fitting == 1 and most > 1 else "it finishes sooner"
+    return Layout(1, threads, alone, f"one process, threads: {threads}; {why}")
 
 
-def _joint(groups: Sequence[tuple[int, Estimate]], count: int) -> float:
-    """Seconds of one process with all threads, which small matrices cannot use."""
+def cuts(groups: Sequence[tuple[Estimate, int]], workers: int) -> list[int]:
+    """Return into how many parts each group is cut, so that all workers end at about the same time.
+
+    What a whole number of groups for each worker leaves over, the shortest ones, is cut where that saves time.
+
+    Parameters
+    ----------
+    groups
+        Estimate of each group, and how many jobs it has.
+    workers
+        Processes.
+    """
+    whole = [1] * len(groups)
+    over = len(groups) % workers
+    shortest = sorted(range(len(groups)), key=lambda i: groups[i][0].seconds)[:over]
+    best, seconds = whole, _spread(groups, whole, workers)
+    for parts in range(2, workers + 1):
+        trial = whole.copy()
+        for i in shortest:
+            trial[i] = max(1, min(parts, groups[i][1] // LEAST_SHARED))
+        found = _spread(groups, trial, workers)
+        if found < seconds:
+            best, seconds = trial, found
+    return best
+
+
+def _joint(groups: Sequence[Work], threads: int) -> float:
+    """Seconds of one process, whose threads share the factorisations of large matrices."""
     total = START_SECONDS
-    for rows, cost in groups:
-        gain = 1 + (count - 1) * rows / (rows + FULL_SPEED_N)
-        total += cost.seconds / gain
+    for rows, cost, _ in groups:
+        gain = 1 + (threads - 1) * rows / (rows + FULL_SPEED_N)
+        total += cost.shared / gain + cost.seconds - cost.shared
     return total
 
 
-def _spread(seconds: Sequence[float], workers: int) -> float:
-    """Seconds of several processes, longest group first."""
+def _spread(groups: Sequence[tuple[Estimate, int]], parts: Sequence[int], workers: int) -> float:
+    """Seconds of several processes, longest part first."""
     loads = [START_SECONDS * (1 + START_INTERFERENCE * (workers - 1))] * workers
-    for cost in sorted(seconds, reverse=True):
+    costs = [cost.part(count) for (cost, _), count in zip(groups, parts, strict=True) for _ in range(count)]
+    for cost in sorted(costs, reverse=True):
         loads[loads.index(min(loads))] += cost
     return max(loads)

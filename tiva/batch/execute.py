@@ -19,7 +19,6 @@ from tiva.batch import writers
 from tiva.batch.jobs import Group, Job, SatelliteSource
 from tiva.batch.memory import peak_memory, reset_peak
 from tiva.errors import TivaError
-from tiva.results import closure
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -265,6 +264,8 @@ def _compute(job: Job, model: Operators, target: Path) -> dict[str, Any]:
         report = stream_cube(model, target, origin=job.cube.origin, form=job.cube.format)
         found["identity_residual"] = report.residual
         return found
+    from tiva.results import closure
+
     dataset = execute(job, model)
     for name in (closure.RESIDUAL, closure.STATED):
         found[name] = dataset.attrs.get(name)

@@ -10,7 +10,6 @@ from typing import Any
 
 from tiva.batch.execute import STATUS_OK, Outcome
 from tiva.errors import OutputError, explain
-from tiva.results.closure import RESIDUAL, STATED
 
 JOURNAL_FILE = "journal.jsonl"
 
@@ -106,6 +105,8 @@ def is_outcome(values: Mapping[str, Any]) -> bool:
     """Whether plain values are those of an :class:`Outcome`: nothing missing, every type right, no path outside."""
     if not all(name in values for name in _NEEDED) or not all(isinstance(values.get(n, ""), str) for n in _TEXTS):
         return False
+    from tiva.results.closure import RESIDUAL, STATED
+
     warnings, place = values.get("warnings", []), PurePosixPath(values.get("path", ""))
     return (
         all(_is_count(values.get(name, 0)) for name in ("size", "peak_bytes"))

@@ -18,7 +18,6 @@ from tiva.batch.execute import STATUS_OK, Outcome
 from tiva.batch.jobs import Group, Input, Job, TableSource, code_version
 from tiva.batch.specs import Plan
 from tiva.errors import OutputError, explain
-from tiva.examples import EXAMPLE_FILE
 from tiva.files import replacing
 
 MANIFEST_FILE = "manifest.json"
@@ -47,7 +46,7 @@ def build(
     """
     inputs = dict(_given(i) for g in groups for job in g.jobs for i in job.inputs())
     if any(g.source.kind == "example" for g in groups):
-        inputs[f"tiva/data/{EXAMPLE_FILE}"] = _example_sha256()
+        inputs.update(_example())
     jobs = [
         _job(job, outcomes.get(job.id), given)
         for group in groups
@@ -96,8 +95,11 @@ def _given(given: Input) -> tuple[str, str]:
 
 
 @cache
-def _example_sha256() -> str:
-    return hashlib.sha256(resources.files("tiva.data").joinpath(EXAMPLE_FILE).read_bytes()).hexdigest()
+def _example() -> dict[str, str]:
+    from tiva.examples import EXAMPLE_FILE
+
+    content = resources.files("tiva.data").joinpath(EXAMPLE_FILE).read_bytes()
+    return {f"tiva/data/{EXAMPLE_FILE}": hashlib.sha256(content).hexdigest()}
 
 
 def _computed(job: Job) -> dict[str, Any]:

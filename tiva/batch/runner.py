@@ -15,6 +15,7 @@ from typing import Any
 
 from tiva.batch import costs, manifest, outputs, writers
 from tiva.batch.execute import STATUS_FAILED, STATUS_OK, STATUS_REFUSED, Outcome, explain_failure, run_group
+from tiva.batch.forking import prepare
 from tiva.batch.jobs import NO_YEAR, Group, Job, code_version, expand
 from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.lock import PROBE, locked
@@ -23,7 +24,7 @@ from tiva.batch.progress import Callback, Progress
 from tiva.batch.settings import Settings, layout_of, needed, scheduler_of, settle
 from tiva.batch.specs import Plan
 from tiva.batch.stopping import stoppable
-from tiva.batch.workers import Event, prepare, run_local
+from tiva.batch.workers import Event, run_local
 from tiva.errors import BackendFallbackWarning, listing
 
 MAX_SHOWN = 8

@@ -108,12 +108,32 @@ def needed(group: Group, scheduler: str) -> int:
     return int((group.cost.memory + DASK_BYTES) / DASK_SHARE)
 
 
+def _most(groups: Sequence[Group]) -> int:
+    """Return how many workers have something to do at one time."""
+    return sum(max(1, len(g.jobs) // costs.LEAST_SHARED) for g in groups)
+
+
+def evened(groups: Sequence[Group], workers: int) -> list[Group]:
+    """Return the groups, longest first, some of them cut so that all workers end at about the same time."""
+    parts = costs.cuts([(g.cost, len(g.jobs)) for g in groups], workers)
+    cut = [part for group, count in zip(groups, parts, strict=True) for part in _parts(group, count)]
+    return sorted(cut, key=lambda g: -g.cost.seconds)
+
+
+def _parts(group: Group, count: int) -> list[Group]:
+    if count == 1:
+        return [group]
+    cost = replace(group.cost, seconds=group.cost.part(count))
+    edges = [len(group.jobs) * k // count for k in range(count + 1)]
+    return [replace(group, jobs=group.jobs[a:b], cost=cost) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+
+
 def layout_of(groups: Sequence[Group], settings: Settings) -> costs.Layout:
     """Return processes and threads for some groups."""
-    layout = costs.choose_layout([(g.rows, g.cost) for g in groups], settings.workers, settings.memory)
+    layout = costs.choose_layout([(g.rows, g.cost, len(g.jobs)) for g in groups], settings.workers, settings.memory)
     if settings.scheduler not in {"processes", "inline"}:
         # Each worker has its part of the memory, which has to hold the largest group.
         fitting = settings.memory // _largest(groups, settings.scheduler)
-        count = max(1, min(settings.workers or costs.cores(), len(groups), fitting))
+        count = max(1, min(settings.workers or costs.cores(), _most(groups), fitting))
         layout = replace(layout, workers=count, threads=1, reason=f"Dask ({settings.scheduler}), one thread a worker")
     return replace(layout, reason=f"{layout.reason}; {settings.note}") if settings.note else layout

@@ -20,12 +20,14 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from tiva.batch.costs import LEAST_SHARED
 from tiva.batch.execute import STATUS_KILLED, STATUS_MEMORY, STATUS_TIMEOUT, Outcome, load_libraries, run_group
+from tiva.batch.forking import FORKED, prepare, without_script
 from tiva.batch.jobs import Group, Job
 from tiva.batch.memory import Excess, Watch, resident
+from tiva.batch.settings import evened
 from tiva.batch.threads import BLAS_VARIABLES, THREAD_VARIABLES, environment
 
 POLL_SECONDS = 0.5
@@ -33,12 +35,6 @@ POLL_SECONDS = 0.5
 
 LEAST_WAIT = 0.01
 """Shortest wait before time limits are looked at again, in seconds."""
-
-LEAST_SHARED = 2
-"""Fewest jobs that a worker gives to another one; below, reading the table again does not pay."""
-
-_FORKED = sys.platform == "linux"
-"""Whether workers are forked from one process that has loaded the libraries."""
 
 Event = tuple[str, Any]
 """``("begin", job id)`` or ``("end", Outcome)``."""
@@ -113,48 +109,6 @@ class _Worker:
         return self.untouched // 2 * sum(rest) / len(rest) - self.seconds[0]
 
 
-def prepare() -> None:
-    """Begin to import what workers need, beside what this process does meanwhile.
-
-    The process that workers are forked from lives on until this one ends, so that a second run need not start it again.
-    """
-    if _FORKED:
-        from multiprocessing import forkserver
-
-        # One thread of BLAS: a process that is forked must not have others. Workers set the number that they use.
-        with environment(1, BLAS_VARIABLES), _interrupts_ignored(), _without_script():
-            forkserver.set_forkserver_preload(["tiva.batch.preloaded"])
-            forkserver.ensure_running()
-
-
-@contextlib.contextmanager
-def _without_script() -> Iterator[None]:
-    """Let processes that are started inside the block not run the script of this one.
-
-    They would import it, and with it run the batch again, where it has no ``if __name__ == "__main__"``. They need
-    nothing of it: groups and outcomes are of this package.
-    """
-    script = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = script
-
-
-@contextlib.contextmanager
-def _interrupts_ignored() -> Iterator[None]:
-    """Let processes that are started inside the block ignore Ctrl-C, which is for this process to answer."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def run_local(
     groups: Sequence[Group], work: Path, *, workers: int, threads: int, memory: int, timeout: float | None
 ) -> Iterator[Event]:
@@ -179,7 +133,7 @@ def run_local(
     Event
         When a job begins and when it ends, in the order in which that happens.
     """
-    pool = _Pool(sorted(groups, key=lambda g: -g.cost.seconds), work, workers, threads, memory, timeout)
+    pool = _Pool(evened(groups, workers), work, workers, threads, memory, timeout)
     try:
         with Watch(lambda: tuple(pool.alive), memory):
             yield from pool.events()
@@ -337,10 +291,10 @@ class _Pool:
 
 def _start(work: Path, threads: int) -> _Worker:
     prepare()
-    context = multiprocessing.get_context("forkserver" if _FORKED else "spawn")
+    context = multiprocessing.get_context("forkserver" if FORKED else "spawn")
     ours, theirs = context.Pipe()
     # Numba is loaded already where a worker is forked, and refuses to compile under another setting than it found then.
-    with environment(threads, BLAS_VARIABLES if _FORKED else THREAD_VARIABLES), _without_script():
+    with environment(threads, BLAS_VARIABLES if FORKED else THREAD_VARIABLES), without_script():
         arguments = (theirs, str(work), threads, os.getpid(), dict(os.environ))
         process: BaseProcess = context.Process(target=_serve, args=arguments, daemon=True)  # type: ignore[attr-defined]
         process.start()
@@ -370,7 +324,7 @@ def _stop(worker: _Worker) -> None:
 
 def _serve(pipe: Connection, work: str, threads: int, parent: int, variables: dict[str, str]) -> None:
     """Body of a worker: take groups until the pipe closes, then end at once: all that counts has been sent."""
-    _die_with(None if _FORKED else parent)
+    _die_with(None if FORKED else parent)
     os.environ.clear()
     os.environ.update(variables)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -12,8 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from tiva.batch.jobs import digest
 from tiva.errors import MissingExtraError, OutputError, explain
 from tiva.terms import decomposition_terms, terms_of
@@ -74,6 +72,8 @@ def describe(dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
+    import numpy as np
+
     return value.item() if isinstance(value, np.generic) else value
 
 
@@ -135,6 +135,8 @@ def _columns(pa: Any, dataset: xr.Dataset, labels: Mapping[str, str]) -> dict[st
 
     What this result has not is null: all files of a method have the same columns in the same order.
     """
+    import numpy as np
+
     dims = [str(d) for d in dataset.dims]
     shape = tuple(dataset.sizes[d] for d in dims)
     rows = int(np.prod(shape, dtype=np.int64))
