@@ -30,6 +30,7 @@ from tiva.batch.specs import (
     TableSpec,
 )
 from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain
+from tiva.files import as_path
 from tiva.terms import find_method
 
 EXAMPLE_PLAN = "example_plan.toml"
@@ -60,7 +61,7 @@ def read_plan(path: str | Path | None = None, *, out: str | Path | None = None) 
     if path is None:
         text = resources.files("tiva.data").joinpath(EXAMPLE_PLAN).read_text(encoding="utf-8")
         return parse_plan(text, Path.cwd() / EXAMPLE_PLAN, out=out)
-    path = Path(path)
+    path = as_path(path, "the path of the plan")
     if not path.is_file():
         raise MissingFileError(explain(f"no such plan: {path}", do="name a TOML file"), path=path)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, UsageError, explain, listing
+from tiva.files import as_path
 from tiva.readers.source import MAX_DEPTH, Source
 
 if TYPE_CHECKING:
@@ -270,11 +271,11 @@ def read(
     UnknownLabelError
         A layout or option that does not exist.
     UsageError
-        A year that is no whole number.
+        What is no path, or a year that is no whole number.
     OutputError
         The cache folder cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.exists():
         raise MissingFileError(
             explain(f"no such file: {path}", do="check the path; tiva.example() needs no file"), path=path
@@ -284,7 +285,7 @@ def read(
         return _read(path, layout, year, options)
     from tiva.readers.cache import cache_folder, cached
 
-    folder = cache_folder() if cache is True else Path(cache)
+    folder = cache_folder() if cache is True else as_path(cache, "the cache folder")
     key = {**options, "layout": layout, "year": year}
     return cached(path, key, folder, lambda: _read(path, layout, year, options))
 

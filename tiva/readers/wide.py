@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from tiva.errors import UsageError, explain, listing
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._wiod import TAXES
 from tiva.table.icio_table import IcioTable
@@ -45,7 +45,7 @@ def write_wide(table: IcioTable, path: str | Path) -> Path:
     OutputError
         The file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     _check_labels(table)
     own = [f"{a}_{s}" for a in table.areas for s in table.sectors]
     final = [f"{c}_{d}" for c in table.countries for d in table.final_demand_categories]
