@@ -29,6 +29,7 @@ ValueAddedChoice = Literal["published", "residual"]
 """Take the value-added rows of the file, or output less intermediate inputs."""
 
 RESIDUAL_NOTE = "value added: output less intermediate inputs; the rows of the file below the table were not used"
+NO_ROWS_NOTE = "value added: output less intermediate inputs; no published rows were found to compare it with"
 
 _BROKEN = (
     OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error, OverflowError,
