@@ -260,6 +260,30 @@ def test_names_that_differ_only_in_capitals_are_refused(tmp_path: Path) -> None:
         expand(parse_plan(text, tmp_path / "plan.toml"))
 
 
+def test_a_mistake_in_years_is_told_once(tmp_path: Path) -> None:
+    found = problems("[[tables]]\ncatalogue = 'wiod2013'\nyears = '2011-1995'\n" + METHOD, tmp_path)
+    assert len(found) == 1
+    assert "not a range of years" in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[tables]]\npaths = ['https://me:hunter2@host/x']\n" + METHOD,
+        "[[tables]]\npaths = ['x?token=hunter2']\n" + METHOD,
+        "[[tables]]\npaths = ['$HOME/token=hunter2']\n" + METHOD,
+        "[output]\nfolder = 'a/api_key=hunter2'\n" + EXAMPLE + METHOD,
+        EXAMPLE + METHOD + "[run]\nbackend = 'password=hunter2'\n",
+        EXAMPLE + METHOD + "[run]\npassword = 'hunter2'\n",
+        EXAMPLE + "[[methods]]\nmethod = 'secret: hunter2'\n",
+    ],
+)
+def test_a_secret_is_told_once_and_not_repeated(text: str, tmp_path: Path) -> None:
+    (found,) = problems(text, tmp_path)
+    assert "keep secrets out" in found
+    assert "hunter2" not in found
+
+
 def test_output_below_the_folder_of_a_pattern(project: Path) -> None:
     text = PLAN.format(form="parquet").replace('"out"', '"data/results"')
     assert any("where inputs are looked for" in p for p in problems(text, project))

@@ -151,9 +151,9 @@ def _table(fields: Fields, index: int, root: Path) -> TableSpec:
     files = find_files(fields, "paths", root)
     if sum((example, "catalogue" in fields, "paths" in fields)) != 1:
         fields.problem("", "a table needs exactly one of: paths, catalogue, example = true")
-    if catalogue and not years:
+    if catalogue and "years" not in fields:
         fields.problem("catalogue", "needs years = [...]")
-    elif catalogue:
+    elif catalogue and years:
         _check_catalogue(fields, catalogue, years)
     for name in ("years", "layout", "options"):
         if example and name in fields:
