@@ -213,7 +213,7 @@ class _Lines:
         return TextMatrix(self.name, tuple(self.labels), self.columns, left, right, tuple(self.lines))
 
 
-def _after_quotes(data: bytes, start: int, end: int) -> int:
+def _after_quotes(data: bytes | bytearray, start: int, end: int) -> int:
     """Return where the quotes end in which a line begins, ``start`` where it begins without; two are one within."""
     if data[start : start + 1] != b'"':
         return start
