@@ -182,7 +182,7 @@ class Catalogue:
     datasets: Mapping[str, Dataset]
 
     def __getitem__(self, name: str) -> Dataset:
-        if name not in self.datasets:
+        if not isinstance(name, str) or name not in self.datasets:
             raise UnknownLabelError("data set", name, tuple(self.datasets))
         return self.datasets[name]
 

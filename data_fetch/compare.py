@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_fetch.sdmx import SdmxClient, flow
-from data_fetch.store import Store, default_folder, is_offline
+from data_fetch.store import is_offline, store_in
 from tiva.errors import FetchError, UnknownLabelError, UsageError, explain, listing
 from tiva.terms import Level, methods
 
@@ -206,7 +206,7 @@ def compare_oecd(
     chosen = _measures(computed, measures)
     asked = flow(source, endpoint)
     if client is None:
-        store = Store(default_folder() if folder is None else Path(folder))
+        store = store_in(folder)
         client = SdmxClient(store, offline=is_offline(offline))
     differences = []
     for code, variable in chosen.items():

@@ -21,7 +21,7 @@ from data_fetch.download import (
     no_progress,
 )
 from data_fetch.resolve import HOSTS, Target, resolve
-from data_fetch.store import Record, Store, default_folder, is_offline, make_folder, now, writing
+from data_fetch.store import Record, Store, is_offline, make_folder, now, store_in, writing
 from data_fetch.verify import digests, verify
 from tiva.errors import ChecksumError, FetchError, ManualDownloadError, OfflineError, ReaderError, explain, listing
 
@@ -348,7 +348,7 @@ def get(
         A file that cannot be had; those that only a person can download are named all at once.
     """
     if fetcher is None:
-        store = Store(default_folder() if folder is None else Path(folder))
+        store = store_in(folder)
         fetcher = Fetcher(store, offline=is_offline(offline), progress=progress)
     return list(get_entries((sources or catalogue())[name], years, fetcher, refresh=refresh))
 
@@ -381,7 +381,7 @@ def check(name: str, *, folder: str | Path | None = None, sources: Catalogue | N
         Path -> ``"ok"``, ``"changed"`` or ``"no record"``.
     """
     dataset = (sources or catalogue())[name]
-    store = Store(default_folder() if folder is None else Path(folder))
+    store = store_in(folder)
     found = {}
     for file in store.names(dataset.name):
         path, record = store.path(dataset.name, file), store.record(dataset.name, file)

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
 from data_fetch.content import check_content, icio_edition, layout_of, years_inside
-from data_fetch.store import Record, Store, default_folder, make_folder, now, writing
+from data_fetch.store import Record, make_folder, now, store_in, writing
 from data_fetch.verify import digests, verify
 from tiva.errors import MissingFileError, UsageError, explain, listing
+from tiva.files import as_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,14 +78,14 @@ def add(
     ReissuedFileWarning
         It differs from the catalogued or earlier file of a data set whose files are replaced.
     """
-    path = Path(file)
+    path = as_path(file, "the path of a downloaded file")
     if not path.is_file():
         raise MissingFileError(explain(f"no such file: {path}", do="name the downloaded file"), path=path)
     known = sources or catalogue()
     found = digests(path)
     whose = known[dataset] if dataset else _whose(path, found, known)
     entry = whose.entry(path.name) or _by_checksum(whose, found) or _dated(whose.hand_entry(path.name), path, whose)
-    store = Store(default_folder() if folder is None else Path(folder))
+    store = store_in(folder)
     final = store.path(whose.name, entry.name)
     with store.lock(whose.name, entry.name):
         earlier = store.record(whose.name, entry.name)

@@ -10,9 +10,9 @@ from types import MappingProxyType
 
 from data_fetch.catalogue import Years, parse_years
 from data_fetch.sdmx import Flow, SdmxClient, flow
-from data_fetch.store import Store, default_folder, is_offline
+from data_fetch.store import is_offline, store_in
 from tiva.errors import FetchError, UnknownLabelError, UsageError, explain, listing
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 
 COLUMNS = (
     "country", "year", "sector", "sector_scheme", "band_scheme", "band", "variable", "partner", "unit", "value",
@@ -254,7 +254,7 @@ def fetch_margins(
     asked = flow(chosen.flow, endpoint, identity)
     chosen = replace(chosen, fixed={k: v for k, v in {**chosen.fixed, **fixed}.items() if v})
     if client is None:
-        store = Store(default_folder() if folder is None else Path(folder))
+        store = store_in(folder)
         client = SdmxClient(store, offline=is_offline(offline))
     rows: list[dict[str, str]] = []
     for measure in measures:
@@ -294,7 +294,7 @@ def write_margins(rows: Sequence[Mapping[str, str]], path: str | Path) -> Path:
 
 def write_rows(rows: Sequence[Mapping[str, str]], columns: Sequence[str], path: str | Path) -> Path:
     """Write rows as csv with a header, whole or not at all, and return the path."""
-    path = Path(path)
+    path = as_path(path)
     with replacing(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as handle:
         writer = csv.DictWriter(handle, columns, lineterminator="\n")
         writer.writeheader()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tiva.errors import ChecksumError, MissingExtraError, OutputError, TivaError, explain
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 
 FOLDER_VARIABLE = "TIVA_DATA"
 """Environment variable that names the folder of fetched files."""
@@ -41,6 +41,17 @@ def is_offline(offline: bool | None = None) -> bool:
     if offline is not None:
         return offline
     return os.environ.get(OFFLINE_VARIABLE, "") not in ("", "0")
+
+
+def store_in(folder: str | Path | None) -> Store:
+    """Return the store in a folder, by default that of :func:`default_folder`.
+
+    Raises
+    ------
+    UsageError
+        What is no path.
+    """
+    return Store(default_folder() if folder is None else as_path(folder, "the folder of fetched files"))
 
 
 def make_folder(path: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from data_fetch.catalogue import Catalogue, Dataset, FileEntry, catalogue
 from data_fetch.fetch import Fetcher, get_entries
-from data_fetch.store import Store, default_folder, is_offline
+from data_fetch.store import is_offline, store_in
 from tiva.errors import UsageError, explain, listing
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def open_table(
     known = sources or catalogue()
     dataset = known[name]
     year = _year(dataset) if year is None else year
-    root = default_folder() if folder is None else Path(folder)
+    root = store_in(folder).root
     files = files_of(name, year, offline=offline, folder=root, sources=known)
     holding = [path for path, entry in files.items() if entry.first_year is not None]
     if len(holding) != 1:
@@ -104,7 +104,7 @@ def files_of(
     OfflineError, ManualDownloadError, ChecksumError, FetchError
         A file cannot be had.
     """
-    store = Store(default_folder() if folder is None else Path(folder))
+    store = store_in(folder)
     return get_entries((sources or catalogue())[name], year, Fetcher(store, offline=is_offline(offline)))
 
 

@@ -259,5 +259,9 @@ class PartialResultsWarning(TivaWarning):
     """A result folder holds fewer results than its plan asks for."""
 
 
+class PlanWarning(TivaWarning):
+    """A batch plan asks for the same result in more than one entry."""
+
+
 class BackendFallbackWarning(TivaWarning):
     """An array library or device that was asked for cannot be used; NumPy computes instead."""

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Paths as users name them, and writing files whole or not at all."""
 
 from __future__ import annotations
 
@@ -7,8 +7,45 @@ import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from tiva.errors import OutputError, explain
+from tiva.errors import OutputError, UsageError, explain
+
+
+def as_path(value: Any, what: str = "a path") -> Path:
+    """Return what a user passed as a path.
+
+    Parameters
+    ----------
+    value
+        Text or a :class:`pathlib.Path`; whether something is there does not matter.
+    what
+        What it stands for, for the message.
+
+    Raises
+    ------
+    UsageError
+        Anything else, no text at all, a NUL character, a name longer than the system takes.
+    """
+    expected = 'text or a pathlib.Path, such as "table.csv"'
+    try:
+        text = os.fspath(value)
+    except TypeError:
+        text = None
+    if not isinstance(text, str):
+        raise UsageError(explain(f"{what} is neither text nor a path", got=repr(value)[:60], expected=expected))
+    if not text or "\0" in text:
+        wrong = "has a NUL character" if text else "is empty"
+        raise UsageError(explain(f"{what} {wrong}", got=repr(text)[:60], expected=expected))
+    path = Path(text)
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        pass
+    except (OSError, ValueError) as error:
+        got = f"{repr(text)[:60]} ({len(text):,} characters): {getattr(error, 'strerror', None) or error}"
+        raise UsageError(explain(f"{what} is none that the system takes", got=got, expected=expected)) from error
+    return path
 
 
 @contextlib.contextmanager
@@ -30,7 +67,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     OutputError
         The folder does not exist or cannot be written, or the disk is full.
     """
-    path = Path(path)
+    path = as_path(path)
     ensure_writable(path)
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
@@ -54,7 +91,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 def ensure_writable(path: str | Path) -> None:
     """Raise :class:`OutputError` unless a file can be made at ``path``; meant to be asked before long work."""
-    path = Path(path)
+    path = as_path(path)
     if path.is_dir():
         raise OutputError(explain(f"cannot write {path}: it is a folder", do="name a file in it"))
     if not path.parent.is_dir():

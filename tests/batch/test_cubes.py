@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.batch.conftest import small_table
+from tests.paths import ROOT
 from tiva.batch.cubes import chunk_shape, open_cube, stream_cube
 from tiva.errors import OutputError, UnknownLabelError
 from tiva.model.leontief import LeontiefModel
@@ -60,6 +61,41 @@ def test_parquet_cube_reads_by_exporter_origin_and_importer(tmp_path: Path) -> N
     np.testing.assert_allclose(frame.to_numpy(), expected[:, :, 2].reshape(-1), rtol=EXACT, atol=EXACT)
     one = stored.to_table(filter=ds.field("exporter") == "C3", columns=["to_C0"])
     assert one.num_rows == 12 * 3
+
+
+@pytest.mark.parametrize("form", ["parquet", "zarr"])
+def test_labels_that_look_like_numbers_come_back_as_text(form: str, tmp_path: Path) -> None:
+    """In parquet with the call that docs/batch.md shows; a plain "hive" takes them for numbers."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    labels = ["007", "10", "8"]
+    table = IcioTable.from_arrays(
+        np.full((3, 3), 1.0), np.full((3, 3), 2.0), countries=labels, sectors=["01"], year=2000
+    )
+    path, expected = tmp_path / "cube", brute_force(table)
+    stream_cube(LeontiefModel(table), path, form=form)
+    if form == "zarr":
+        opened = open_cube(path)
+        for name in ("origin", "exporter", "importer"):
+            assert opened[name].values.tolist() == labels
+        return
+    page = (ROOT / "docs" / "batch.md").read_text(encoding="utf-8")
+    call = 'pyarrow.dataset.partitioning(pyarrow.schema([("exporter", pyarrow.string())]), flavor="hive")'
+    assert f"text = {call}" in page
+    text = ds.partitioning(pa.schema([("exporter", pa.string())]), flavor="hive")
+    stored = ds.dataset(path, partitioning=text)
+    assert stored.schema.field("exporter").type == pa.string()
+    for name, frame in (
+        ("pyarrow", stored.to_table(filter=ds.field("exporter") == "007").to_pandas()),
+        ("pandas", pd.read_parquet(path, partitioning=text, filters=[("exporter", "==", "007")])),
+    ):
+        assert frame["exporter"].astype(str).unique().tolist() == ["007"], name
+        assert frame["origin"].astype(str).tolist() == labels
+        for index, label in enumerate(labels):
+            np.testing.assert_allclose(frame[f"to_{label}"], expected[:, 0, index], rtol=EXACT, atol=EXACT)
+    assert ds.dataset(path, partitioning="hive").schema.field("exporter").type == pa.int32()
 
 
 def test_parquet_cube_of_labels_that_no_folder_may_have(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tests.batch.conftest import PLAN
 from tiva.batch.jobs import expand
 from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.positions import Positions
-from tiva.errors import MissingFileError, PlanError, UsageError
+from tiva.errors import MissingFileError, PlanError, PlanWarning
 
 METHOD = '[[methods]]\nmethod = "headline"\n'
 EXAMPLE = "[[tables]]\nexample = true\n"
@@ -254,10 +254,108 @@ def test_numbers_without_a_place_among_floats(text: str, said: str, number: str,
     assert found[0].startswith(said)
 
 
+def clashes(text: str, root: Path) -> list[str]:
+    """Mistakes that are seen when the jobs of a plan are named."""
+    plan = parse_plan(text, root / "plan.toml")
+    with pytest.raises(PlanError, match="two jobs have the name") as caught:
+        expand(plan)
+    return list(caught.value.problems)
+
+
 def test_names_that_differ_only_in_capitals_are_refused(tmp_path: Path) -> None:
     text = EXAMPLE + METHOD + "".join(f"[[scenarios]]\nname = '{name}'\n" for name in ("low", "Low"))
-    with pytest.raises(UsageError, match=r"two jobs have the name .*\n.*only in capitals"):
-        expand(parse_plan(text, tmp_path / "plan.toml"))
+    (found,) = clashes(text, tmp_path)
+    assert found.startswith("8:8: two jobs have the name 'example_Low_headline-exporter_country'; the first comes")
+    assert " from 6:8;" in found
+    assert "only in capitals" in found
+
+
+MINE = '[[methods]]\nmethod = "bm"\nname = "mine"\nexporter = ["{}"]\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (EXAMPLE + MINE.format("MEX") + MINE.format("USA"), [("9:8", "5:8")]),
+        ("\n" + EXAMPLE + "".join(MINE.format(x) for x in ("MEX", "USA", "CHN")), [("10:8", "6:8"), ("14:8", "6:8")]),
+        (EXAMPLE + METHOD + "[[cubes]]\nname = 'headline-exporter_country'\n", [("6:8", "3:1")]),
+        (
+            "[[tables]]\nname = 'a'\nexample = true\n[[tables]]\nname = 'A'\nexample = true\n" + METHOD,
+            [("5:8", "2:8")],
+        ),
+    ],
+)
+def test_two_jobs_of_one_name_have_line_and_column_of_both(
+    text: str, found: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    for line, (second, first) in zip(clashes(text, tmp_path), found, strict=True):
+        assert line.startswith(f"{second}: two jobs have the name ")
+        assert f"the first comes from {first};" in line
+
+
+def test_files_of_one_entry_whose_names_differ_only_in_capitals(project: Path) -> None:
+    for name in ("t", "T"):
+        (project / "data" / f"{name}.nc").write_bytes((project / "data" / "t2000.nc").read_bytes())
+    if len(list((project / "data").glob("[tT].nc"))) == 1:
+        pytest.skip("this file system does not tell capitals apart")
+    (found, *_) = clashes(PLAN.format(form="parquet").replace("*.nc", "[tT].nc"), project)
+    assert found.startswith("6:8: two jobs have the name 'small-t_headline-exporter_country'; names that")
+
+
+BM = "[[methods]]\nmethod = 'bm'\n"
+
+
+@pytest.mark.parametrize(
+    ("second", "said"),
+    [
+        (BM, "5:1: says the same as the entry at 3:1"),
+        (BM + "level = 'country'\nperspective = ['exporter']\napproach = 'source'\n", "5:1: says the same"),
+        (METHOD + BM, "7:1: says the same as the entry at 3:1"),
+    ],
+)
+def test_entries_that_say_the_same_are_refused(second: str, said: str, tmp_path: Path) -> None:
+    (found,) = problems(EXAMPLE + BM + second, tmp_path)
+    assert found.startswith(said), found
+
+
+def test_entries_that_overlap_are_computed_once_and_told(tmp_path: Path) -> None:
+    text = EXAMPLE + BM + "level = ['country', 'sector']\n" + METHOD + BM + "level = ['sector', 'bilateral']\n"
+    with pytest.warns(PlanWarning, match=r"plan.toml:8:1: bm-exporter-source at level sector: .* at line 3; computed"):
+        plan = parse_plan(text, tmp_path / "plan.toml")
+    jobs = [job.id for group in expand(plan) for job in group.jobs]
+    assert len(jobs) == len(set(jobs)) == 4
+    assert plan.entries == (0, 0, 1, 2, 2)
+    assert len(plan.notes) == 1
+
+
+def test_entries_that_differ_in_their_name_are_two(tmp_path: Path) -> None:
+    plan = parse_plan(EXAMPLE + BM + BM + "name = 'mine'\n", tmp_path / "plan.toml")
+    assert len([job for group in expand(plan) for job in group.jobs]) == 2
+    assert not plan.notes
+
+
+def test_a_mistake_in_years_is_told_once(tmp_path: Path) -> None:
+    found = problems("[[tables]]\ncatalogue = 'wiod2013'\nyears = '2011-1995'\n" + METHOD, tmp_path)
+    assert len(found) == 1
+    assert "not a range of years" in found[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[tables]]\npaths = ['https://me:hunter2@host/x']\n" + METHOD,
+        "[[tables]]\npaths = ['x?token=hunter2']\n" + METHOD,
+        "[[tables]]\npaths = ['$HOME/token=hunter2']\n" + METHOD,
+        "[output]\nfolder = 'a/api_key=hunter2'\n" + EXAMPLE + METHOD,
+        EXAMPLE + METHOD + "[run]\nbackend = 'password=hunter2'\n",
+        EXAMPLE + METHOD + "[run]\npassword = 'hunter2'\n",
+        EXAMPLE + "[[methods]]\nmethod = 'secret: hunter2'\n",
+    ],
+)
+def test_a_secret_is_told_once_and_not_repeated(text: str, tmp_path: Path) -> None:
+    (found,) = problems(text, tmp_path)
+    assert "keep secrets out" in found
+    assert "hunter2" not in found
 
 
 def test_output_below_the_folder_of_a_pattern(project: Path) -> None:

@@ -19,7 +19,7 @@ from tiva.batch.jobs import expand
 from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
 from tiva.batch.settings import evened, layout_of, settle
-from tiva.errors import OutputError, PartialResultsWarning, PlanError, UnknownLabelError, UsageError
+from tiva.errors import OutputError, PartialResultsWarning, PlanError, PlanWarning, UnknownLabelError, UsageError
 from tiva.terms import LEVELS
 
 EXACT = 1e-12
@@ -49,6 +49,20 @@ def test_results_are_those_of_decompose_in_every_format(form: str, project: Path
             stored = results.sel(year=year, decomposition=label)
             for name in direct.data_vars:
                 np.testing.assert_allclose(stored[name], direct[name], rtol=EXACT, atol=EXACT)
+
+
+def test_entries_that_overlap_are_in_the_manifest(project: Path) -> None:
+    text = (project / "plan.toml").read_text()
+    inline(project / "plan.toml")
+    assert manifest(project / "out")["plan"]["notes"] == []  # type: ignore[index]
+    entry = '[[methods]]\nmethod = "bm"\n'
+    (project / "plan.toml").write_text(f'{text}{entry}{entry}level = ["country", "sector"]\n')
+    with pytest.warns(PlanWarning, match="bm-exporter-source at level country"):
+        report = inline(project / "plan.toml")
+    assert (len(report.outcomes), len(report.skipped)) == (12, 6)
+    (note,) = manifest(project / "out")["plan"]["notes"]  # type: ignore[index]
+    said = "14:1: bm-exporter-source at level country: asked for before, in the entry at line 12; computed once"
+    assert note == said
 
 
 def test_numbers_are_read_when_they_are_asked_for(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,16 @@ def test_dry_run_writes_nothing(
     assert listed(tmp_path) == []
 
 
+def test_entries_that_overlap_are_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    entry = '[[methods]]\nmethod = "bm"\n'
+    text = f'[[tables]]\nexample = true\n{entry}{entry}level = ["country", "sector"]\n'
+    (tmp_path / "p.toml").write_text(text)
+    code, _, err = ran(capsys, "batch", str(tmp_path / "p.toml"), "--dry-run", "--out", str(tmp_path / "out"))
+    assert code == 0
+    said = "bm-exporter-source at level country: asked for before, in the entry at line 3; computed once"
+    assert f"warning: p.toml:5:1: {said}" in err
+
+
 def test_exit_codes_and_outcomes_are_those_of_the_run(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -107,6 +107,13 @@ def test_names_that_others_fetch():
     assert KNOWN["emerging1"].select(2018)[0].name == "global_mrio_2018.mat"
     assert KNOWN["gloria"].select(2021)[0].name == "GLORIA_MRIOs_59_2021.zip"
     assert KNOWN["exiobase3.10.2_pxp"].select(2024)[0].name == "IOT_2024_pxp.zip"
+    for system in ("ixi", "pxp"):
+        newest = KNOWN[f"exiobase3.11.2_{system}"]
+        assert [e.name for e in newest.files] == [f"IOT_{year}_{system}.zip" for year in range(1995, 2023)]
+        assert {a.location for e in newest.files for a in e.addresses} == {"23039074"}
+        assert {fact.topic for fact in newest.evidence if fact.kind == "unconfirmed"} == {
+            "licence", "access", "checksums",
+        }  # fmt: skip
     assert KNOWN["adb74"].select(2024)[0].addresses[0].location.endswith("mrio-file/445")
     assert {name: KNOWN[name].page.rpartition("/")[2] for name in ("exiobase3.9.6_ixi", "emerging2.2")} == {
         "exiobase3.9.6_ixi": "15689391",
@@ -161,6 +168,7 @@ def test_licences_that_differ_by_release():
     assert all(
         "non-commercial" in found[f"exiobase{x}"] for x in ("3.9.6_ixi", "3.9.6_pxp", "3.10.2_ixi", "3.10.2_pxp")
     )
+    assert all("unconfirmed" in found[f"exiobase3.11.2_{system}"] for system in ("ixi", "pxp"))
     assert found["wiod2013"] == found["wiod2016"] == found["lrwiod"] == "CC BY 4.0"
     assert "CC BY 4.0" in found["figaro25"]
     assert "academic" in found["eora26"]

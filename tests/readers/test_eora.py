@@ -100,3 +100,17 @@ def test_half_of_a_table(tmp_path: Path) -> None:
         tiva.read(folder)
     with pytest.raises(ReaderError, match="no transaction matrix in pp prices"):
         tiva.read(folder, prices="pp")
+
+
+def test_without_value_added_the_residual_says_that_there_were_no_published_rows(tmp_path: Path) -> None:
+    folder = copied(tmp_path, "labels_T.txt", str)
+    whole = tiva.read(folder)
+    (folder / "Eora26_2015_bp_VA.txt").unlink()
+    table = tiva.read(folder)
+    assert table.checksum == whole.checksum
+    assert any("below the table were not used" in note for note in whole.provenance.notes)
+    (note,) = (note for note in table.provenance.notes if "value added" in note)
+    assert "no published rows were found" in note
+    assert "no VA matrix beside Eora26_2015_bp_T.txt" in note
+    with pytest.raises(ReaderError, match="half of a table: no VA matrix"):
+        tiva.read(folder, value_added="published")

@@ -108,3 +108,11 @@ def test_two_systems_need_a_choice(tmp_path: Path) -> None:
     with pytest.raises(ReaderError, match="2 systems"):
         tiva.read(tmp_path)
     assert tiva.read(tmp_path, year=2021).year == 2021
+
+
+def test_without_value_added_the_residual_says_that_there_were_no_published_rows(tmp_path: Path) -> None:
+    whole = tiva.read(fixture(NAME))
+    assert any("below the table were not used" in note for note in whole.provenance.notes)
+    table = tiva.read(changed(tmp_path / "none_2022.zip", {"satellite/F.txt": None}))
+    assert table.checksum == whole.checksum
+    assert any("no published rows were found" in note for note in table.provenance.notes)

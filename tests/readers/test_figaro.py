@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,37 @@ def test_missing_value_added_rows_are_named(tmp_path: Path) -> None:
     table = tiva.read(path, gaps="keep")
     assert table.value_added_kind == "residual"
     assert any("rows W2_D1 are not in the file" in note for note in table.provenance.notes)
+
+
+def _again(label: str) -> Callable[[str], str]:
+    """Repeat a row below the table at the end of the file."""
+    return lambda text: text + next(x for x in text.splitlines(keepends=True) if x.startswith(f"{label},"))
+
+
+def _same_columns(text: str) -> str:
+    """Give the second column the label of the first."""
+    header, rest = text.split("\n", 1)
+    cells = header.split(",")
+    return "\n".join([",".join([*cells[:2], cells[1], *cells[3:]]), rest])
+
+
+@pytest.mark.parametrize("value_added", ["residual", "published"])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_again("W2_D1"), r"duplicate labels of rows\n  got: W2_D1 \(line 11 and line 14\)"),
+        (_again("W2_D21X31"), r"duplicate labels of rows\n  got: W2_D21X31 \(line 8 and line 14\)"),
+        (_same_columns, r"duplicate labels of columns\n  got: AU_A01 \(column 2 and column 3\)"),
+    ],
+)
+def test_rows_below_and_columns_that_stand_twice_are_named(tmp_path: Path, change, message: str, value_added) -> None:  # type: ignore[no-untyped-def]
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(edited(MATRIX, tmp_path, change), value_added=value_added)
+
+
+def test_a_label_spelled_with_a_blank_is_the_same_row_of_a_flat_file(tmp_path: Path) -> None:
+    with pytest.raises(ReaderError, match=r"duplicate labels of rows\n  got: W2_B2A3G \(line 233 and line 254\)"):
+        tiva.read(edited(FLAT, tmp_path, lambda t: f"{t} {t.splitlines()[-1]}\n"))
 
 
 @pytest.mark.parametrize("value_added", ["residual", "published"])

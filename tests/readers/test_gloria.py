@@ -151,3 +151,13 @@ def spoil(parts: dict[str, Array], part: str, row: int, column: int, value: floa
 def test_bad_input_is_named(tmp_path: Path, change: Any, message: str) -> None:
     with pytest.raises(ReaderError, match=message):
         tiva.read(written(tmp_path, change(supply_and_use())), value_added="published")
+
+
+def test_without_value_added_the_residual_says_that_there_were_no_published_rows(tmp_path: Path) -> None:
+    folder = written(tmp_path, supply_and_use())
+    whole = tiva.read(folder, layout="gloria")
+    assert any("below the table were not used" in note for note in whole.provenance.notes)
+    (folder / STEM.format("V")).unlink()
+    table = tiva.read(folder, layout="gloria")
+    np.testing.assert_array_equal(table.value_added, whole.value_added)
+    assert any("no published rows were found" in n and "no V matrix beside" in n for n in table.provenance.notes)

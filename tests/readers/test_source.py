@@ -14,7 +14,7 @@ from tests.readers.support import fixture, zipped
 from tiva.errors import MissingFileError, ReaderError, UnknownLabelError, UsageError
 from tiva.readers._members import year_in_name
 from tiva.readers.registry import readers
-from tiva.readers.source import Source
+from tiva.readers.source import MAX_DEPTH, Source
 from tiva.readers.wiod2013 import year_in_name as wiod_year
 
 
@@ -84,12 +84,66 @@ def test_an_archive_named_for_another_year_is_noted(tmp_path: Path) -> None:
         assert not any("named for" in note for note in same.provenance.notes)
 
 
-@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"a,b\n1,2\n", b"PK\x03\x04rubbish", b"\x93NUMPYrubbish"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2\n", b"PK\x03\x04rubbish", b"\x93NUMPYrubbish"])
 def test_content_of_no_layout(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "t.csv"
     path.write_bytes(content)
     with pytest.raises(ReaderError, match=r"no known table layout|cut short"):
         tiva.read(path)
+
+
+def _nested(folder: Path, depth: int) -> Path:
+    """Write a table within ``depth`` archives."""
+    path, name = fixture("icio2023_2020_SML.csv"), "2020_SML.csv"
+    for level in range(depth, 0, -1):
+        target = folder / f"level{level}.zip"
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.write(path, name)
+        path, name = target, target.name
+    return path
+
+
+def test_archives_that_are_nested_too_deep_are_named(tmp_path: Path) -> None:
+    assert tiva.read(_nested(tmp_path, MAX_DEPTH)).year == 2020
+    message = (
+        r"level1.zip: no known table layout, but archives that are nested too deep(.|\n)*"
+        r"got: level2.zip!level3.zip!level4.zip\n  expected: at most 3 (.|\n)*do: unpack"
+    )
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(_nested(tmp_path, MAX_DEPTH + 1))
+    with pytest.raises(ReaderError, match=r"no table of this layout\n  got: 1 members: .* nested deeper than 3 arch"):
+        tiva.read(tmp_path / "level1.zip", layout="oecd")
+
+
+def test_archives_nested_too_deep_do_not_hide_a_table(tmp_path: Path) -> None:
+    path = _nested(tmp_path, MAX_DEPTH + 1)
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.write(fixture("icio2023_2020_SML.csv"), "2020_SML.csv")
+    assert tiva.read(path).year == 2020
+
+
+def _with_nul(text: bytes) -> bytes:
+    """Put a NUL byte into the second line."""
+    at = text.index(b"\n") + 3
+    return text[:at] + b"\0" + text[at:]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda x: x.decode().encode("utf-16"), r"t.csv, line 1: NUL bytes(.|\n)*got: UTF-16(.|\n)*do: save it again"),
+        (lambda x: x.decode().encode("utf-16-le"), r"line 1: NUL bytes(.|\n)*got: byte 2 is NUL(.|\n)*or damaged"),
+        (_with_nul, r"t.csv, line 2: NUL bytes(.|\n)*got: byte \d+ is NUL(.|\n)*damaged"),
+        (lambda x: b"\0" * 100, r"line 1: NUL bytes(.|\n)*got: byte 1 is NUL"),
+    ],
+)
+def test_text_with_nul_bytes_is_refused_by_its_place(tmp_path: Path, change, message: str) -> None:  # type: ignore[no-untyped-def]
+    content = change(fixture("icio2023_2020_SML.csv").read_bytes())
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(tmp_path / "t.csv")
+    with pytest.raises(ReaderError, match=message):
+        tiva.read(zipped(tmp_path / "t.zip", t__csv=content))
 
 
 def test_encrypted_and_truncated_archives(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import warnings
 import zipfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -166,11 +167,128 @@ def test_stata_icio_keeps_the_flows(tmp_path_factory: pytest.TempPathFactory, ta
     assert again.checksum == table.checksum
 
 
+def _comes_back(table: IcioTable, path: Path) -> None:
+    """Every label and number is that of the table; rows without final demand have zeros there."""
+    again = read_back(
+        path, layout="oecd", edition="other", value_added="published", gaps="keep", parents="keep",
+        unit=table.unit, currency=table.currency, year=table.year,
+    )  # fmt: skip
+    names = ("areas", "countries", "sectors", "final_demand_categories", "split_countries", "unit", "currency", "year")
+    assert {name: getattr(again, name) for name in names} == {name: getattr(table, name) for name in names}
+    for name in ("intermediate", "final_demand", "value_added", "output"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(table, name))
+    assert list(again.other_inputs) == [TAXES if name == "TLS" else name for name in table.other_inputs]
+    for found, other in zip(again.other_inputs.values(), table.other_inputs.values(), strict=True):
+        np.testing.assert_array_equal(found.intermediate, other.intermediate)
+        np.testing.assert_array_equal(found.final, 0 * found.final if other.final is None else other.final)
+
+
+def _balanced(table: IcioTable, split: Mapping[str, str]) -> IcioTable:
+    """Return a table with these labels that adds up, as one that does not is refused where it is read."""
+    rng, n = np.random.default_rng(3), table.n
+    z = rng.uniform(0, 1, (n, n))
+    countries = len({split.get(a, a) for a in table.areas})
+    f = n * rng.uniform(1, 2, (n, countries, len(table.final_demand_categories)))
+    rows = {name: rng.uniform(0, 0.1, n) for name in table.other_inputs}
+    final = rng.uniform(0, 1, f.shape[1:])
+    return IcioTable.from_arrays(
+        z, f, countries=table.areas, sectors=table.sectors, final_demand_categories=table.final_demand_categories,
+        value_added=z.sum(axis=1) + f.sum(axis=(1, 2)) - z.sum(axis=0) - sum(rows.values()), split_countries=split,
+        other_inputs={name: OtherInput(row, final if i else None) for i, (name, row) in enumerate(rows.items())},
+        year=table.year, unit=table.unit, currency=table.currency,
+    )  # fmt: skip
+
+
 @settings(deadline=None, max_examples=EXAMPLES)
 @given(table=tables(label=CODE))
 def test_wide_keeps_the_numbers(tmp_path_factory: pytest.TempPathFactory, table: IcioTable) -> None:
     path = tmp_path_factory.getbasetemp() / "wide.csv"
-    _compare_wide(table, write_wide(table, path))
+    if table.split_countries:
+        with pytest.raises(UsageError, match="no parts of countries"):
+            write_wide(table, path)
+    whole = _balanced(table, {})
+    _compare_wide(whole, write_wide(whole, path))
+    _comes_back(whole, path)
+
+
+@settings(deadline=None, max_examples=5 * EXAMPLES)
+@given(table=tables())
+def test_wide_comes_back_or_is_not_written(tmp_path_factory: pytest.TempPathFactory, table: IcioTable) -> None:
+    path, table = tmp_path_factory.getbasetemp() / "any.csv", _balanced(table, table.split_countries)
+    path.unlink(missing_ok=True)
+    try:
+        write_wide(table, path)
+    except UsageError:
+        assert not path.exists()
+    else:
+        _comes_back(table, path)
+
+
+def test_rows_categories_and_sectors_that_are_not_of_the_oecd_come_back(example: IcioTable, tmp_path: Path) -> None:
+    """Rows of the WIOD, the labels of EXIOBASE, quotes, and parts of China and Mexico."""
+    n, rng = example.n, np.random.default_rng(7)
+    rows = {
+        "cif/ fob adjustments on exports": OtherInput(rng.normal(size=n)),
+        TAXES: OtherInput(rng.normal(size=n), rng.normal(size=example.final_demand.shape[1:])),
+        "Direct purchases abroad by residents": OtherInput(rng.normal(size=n)),
+    }
+    sectors = ["Cultivation of vegetables, fruit, nuts", 'Coal, "hard"', *example.sectors[2:]]
+    table = example.replace(
+        other_inputs=rows, sectors=tuple(sectors), value_added_kind="published", year=2011,
+        final_demand_categories=("INV", "P33", "Exports: Total (fob)", "NPISH", "GGFC"),
+    )  # fmt: skip
+    _comes_back(table, write(table, tmp_path / "t.csv", layout="wide"))
+    _comes_back(example, write(example, tmp_path / "t.csv", layout="wide"))
+    parts = IcioTable.from_arrays(
+        rng.uniform(1, 2, (6, 6)), rng.uniform(1, 2, (6, 4)), countries=["CN1", "CN2", "CHN"], sectors=["a", "b"],
+        final_demand_categories=["w", "x", "y", "z"], split_countries={"CN1": "CHN", "CN2": "CHN"},
+    )  # fmt: skip
+    _comes_back(parts, write(parts, tmp_path / "t.csv", layout="wide"))
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"sectors": (" a", "b")}, "' a'"),
+        ({"sectors": ("a\nb", "b")}, r"'a\\nb'"),
+        ({"areas": ("CN1", "BBB"), "countries": ("CN1", "BBB")}, "'CN1'"),
+        ({"other_inputs": {"VALU": OtherInput(np.ones(4))}}, "'VALU'"),
+        ({"other_inputs": {"TOTAL": OtherInput(np.ones(4))}}, "'TOTAL'"),
+        ({"split_countries": {"AAA": "CCC"}}, "'AAA'"),
+    ],
+)
+def test_what_could_not_be_read_back_is_not_written(tmp_path: Path, change: dict[str, object], what: str) -> None:
+    labels: dict[str, object] = {"countries": ["AAA", "BBB"], "sectors": ["a", "b"], "final_demand_categories": ["f"]}
+    labels |= {"countries" if k == "areas" else k: v for k, v in change.items()}
+    table = IcioTable.from_arrays(np.ones((4, 4)), np.ones((4, 2)), **labels)  # type: ignore[arg-type]
+    with pytest.raises(UsageError, match=rf"cannot be told apart in the wide layout\n  got: {what}"):
+        write_wide(table, tmp_path / "t.csv")
+    assert not list(tmp_path.iterdir())
+
+
+def test_labels_of_no_edition_need_to_be_asked_for(example: IcioTable, tmp_path: Path) -> None:
+    path = write(example, tmp_path / "t.csv", layout="wide")
+    with pytest.raises(ReaderError, match=r"sector codes of no known ICIO edition(.|\n)*edition='other'"):
+        tiva.read(path)
+    some = example.replace(final_demand_categories=("HFCE", "NPISH", "GGFC", "GFCF", "stocks"))
+    with pytest.raises(ReaderError, match=r"columns without a row(.|\n)*edition='other'"):
+        tiva.read(write(some, tmp_path / "t.csv", layout="wide"))
+    rows = some.replace(
+        final_demand_categories=("HFCE", "NPISH", "GGFC", "GFCF", "INVNT"),
+        other_inputs={"fob": OtherInput(np.ones(some.n))},
+    )
+    with pytest.raises(ReaderError, match=r"unknown fob(.|\n)*edition='other'"):
+        tiva.read(write(rows, tmp_path / "t.csv", layout="wide"))
+    with pytest.raises(UsageError, match="the unit is that of the edition"):
+        tiva.read(fixture("icio2023_2020_SML.csv"), unit="million EUR")
+
+
+def test_a_column_without_its_row_is_refused_by_label(example: IcioTable, tmp_path: Path) -> None:
+    path = write(example, tmp_path / "t.csv", layout="wide")
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join([*lines[:3], *lines[4:]]))
+    with pytest.raises(ReaderError, match="not a full grid"):
+        tiva.read(path, layout="oecd", edition="other")
 
 
 def test_wide_is_read_as_the_oecd_layout(example: IcioTable, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tiva.errors import MarginError, MissingFileError, ReaderError, explain
+from tiva.errors import MarginError, MissingFileError, ReaderError, UsageError, explain
+from tiva.files import as_path
 
 COLUMNS = ("band_scheme", "band", "order", "lower", "upper", "unit", "notes")
 
@@ -132,7 +133,7 @@ def read_rows(path: str | Path) -> list[Row]:
     ReaderError
         No header, or a row with more cells than columns.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise MissingFileError(explain(f"no such file: {path}"), path=path)
     rows = []
@@ -169,8 +170,18 @@ def frame_rows(frame: Any, what: str) -> list[Row]:
         What holds the rows.
     what
         What it is, for messages.
+
+    Raises
+    ------
+    UsageError
+        Neither of both.
     """
-    records = frame.to_dict("records") if hasattr(frame, "to_dict") else list(frame)
+    records = frame.to_dict("records") if hasattr(frame, "to_dict") else frame
+    records = list(records) if isinstance(records, Iterable) else [records]
+    odd = [record for record in records if not isinstance(record, Mapping)]
+    if odd:
+        got, expected = repr(odd[0])[:60], "a path, a data frame, or mappings of names to values, one a row"
+        raise UsageError(explain(f"{what} of another kind", got=got, expected=expected))
     rows = []
     for number, record in enumerate(records):
         cells = {str(k).strip(): "" if v is None or v != v else str(v).strip() for k, v in record.items()}

@@ -17,6 +17,7 @@ import numpy as np
 from tiva._version import __version__
 from tiva.batch.keys import CUBE_FORMATS, CUBE_ORIGINS
 from tiva.errors import MissingExtraError, OutputError, UnknownLabelError, explain
+from tiva.files import as_path
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -114,7 +115,7 @@ def stream_cube(
     for kind, value, known in (("origin", origin, CUBE_ORIGINS), ("format", form, CUBE_FORMATS)):
         if value not in known:
             raise UnknownLabelError(kind, value, known)
-    path = Path(path)
+    path = as_path(path)
     if path.exists():
         raise OutputError(explain(f"cannot write the cube {path}: it is there already", do="choose another name"))
     cube = _Cube(model, origin, block_bytes)
@@ -302,7 +303,9 @@ def open_cube(path: str | Path) -> xr.Dataset:
     xarray.Dataset
         ``value`` (origin_row, row, importer) with the coordinates ``origin`` [, ``origin_sector``] over origin_row
         and ``exporter``, ``sector`` over row; only chunks that a selection touches are read. For parquet use
-        ``pyarrow.dataset.dataset(path, partitioning="hive")``.
+        ``pyarrow.dataset.dataset(path, partitioning=text)`` with ``text = pyarrow.dataset.partitioning(
+        pyarrow.schema([("exporter", pyarrow.string())]), flavor="hive")``: without it, labels of exporters that all
+        look like numbers come back as numbers.
 
     Raises
     ------
@@ -311,9 +314,10 @@ def open_cube(path: str | Path) -> xr.Dataset:
     """
     import xarray as xr
 
-    path = Path(path)
+    path = as_path(path)
     if not (path / "zarr.json").exists():
-        raise OutputError(explain(f"no Zarr cube at {path}", do="open parquet cubes with pyarrow.dataset"))
+        do = "open parquet cubes with pyarrow.dataset, and a partitioning that says that exporter is text"
+        raise OutputError(explain(f"no Zarr cube at {path}", do=do))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*(specification|consolidated).*")
         dataset = xr.open_zarr(path, consolidated=False, chunks=None)

@@ -24,12 +24,18 @@ class Problems:
     def __init__(self, positions: Positions) -> None:
         self.positions = positions
         self.found: list[tuple[Position, str]] = []
+        self._secrets: set[Position] = set()
 
     def add(self, path: Path, message: str, *, value: bool = False) -> None:
         """Note a mistake at a key, or at its value."""
         position = self.positions.value(path) if value else self.positions.key(path)
-        if (position, message) not in self.found:
+        if position not in self._secrets and (position, message) not in self.found:
             self.found.append((position, message))
+
+    def add_secret(self, path: Path, message: str, *, value: bool = False) -> None:
+        """Note what looks like a secret; nothing else is said about that key or value, which is not to be repeated."""
+        self.add(path, message, value=value)
+        self._secrets.add(self.positions.value(path) if value else self.positions.key(path))
 
     def lines(self) -> list[str]:
         """Return ``line:column: message``, sorted by place."""

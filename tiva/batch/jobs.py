@@ -14,8 +14,12 @@ from typing import Any
 
 from tiva._version import __version__
 from tiva.batch import costs
+from tiva.batch.entries import Entry, clash
+from tiva.batch.plan import refusal
+from tiva.batch.positions import Path as Place
+from tiva.batch.positions import Position
 from tiva.batch.specs import BASELINE, NO_MARGINS, CubeSpec, MarginSpec, MethodSpec, Plan, ScenarioSpec, TableSpec
-from tiva.errors import TivaError, UsageError, explain
+from tiva.errors import TivaError
 
 EXAMPLE_ROWS = 255
 """Country-sectors of the embedded example."""
@@ -166,39 +170,54 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
 
     Raises
     ------
-    UsageError
-        Two jobs would have one name.
+    PlanError
+        Two jobs would have one name; with line and column of the second.
     """
     groups: list[Group] = []
-    taken: set[str] = set()
+    taken: dict[str, Entry] = {}
+    clashes: dict[Position, str] = {}
     used = {method.satellite for method in plan.methods}
     satellites = {
         s.name: SatelliteSource(s.name, Input(str(s.file), digest(s.file)), s.options)
         for s in plan.satellites
         if s.name in used
     }
-    for source in _sources(plan, fetch=fetch):
-        specs: list[MethodSpec | CubeSpec] = [*plan.methods, *plan.cubes]
+    specs = _distinct(plan)
+    for number, source in _sources(plan, fetch=fetch):
         described = _described(source)
-        jobs = tuple(_job(plan, source, described, spec, satellites) for spec in _distinct(specs))
-        for job in jobs:
-            name = job.id.casefold()
-            if name in taken:
-                raise UsageError(
-                    explain(
-                        f"two jobs have the name {job.id!r}",
-                        got="names alike, or that differ only in capitals: not every file system tells them apart",
-                        do="give their tables, scenarios or methods names of their own",
-                    )
-                )
-            taken.add(name)
+        jobs = tuple(_job(plan, source, described, spec, satellites) for spec in specs)
+        for job, at in zip(jobs, specs.values(), strict=True):
+            entry = _entry(plan, number, source, at)
+            before = taken.setdefault(job.id.casefold(), entry)
+            if before is not entry:
+                clashes.setdefault(*clash(plan.text, job.id, before, entry))
         rows, countries = _size(source)
-        groups.append(Group(source, jobs, rows, _cost(source, specs, rows, countries)))
+        groups.append(Group(source, jobs, rows, _cost(source, list(specs), rows, countries)))
+    if clashes:
+        raise refusal(plan.path, [f"{p.line}:{p.column}: {said}" for p, said in sorted(clashes.items())])
     return tuple(groups)
 
 
-def _distinct(specs: list[MethodSpec | CubeSpec]) -> list[MethodSpec | CubeSpec]:
-    return list({json.dumps(asdict(spec), sort_keys=True): spec for spec in specs}.values())
+def _distinct(plan: Plan) -> dict[MethodSpec | CubeSpec, Place]:
+    """Return methods and cubes, each once, with the place of the first entry that asks for it."""
+    found: dict[MethodSpec | CubeSpec, Place] = {}
+    for index, spec in enumerate(plan.methods):
+        found.setdefault(spec, ("methods", plan.entries[index] if plan.entries else index))
+    for index, cube in enumerate(plan.cubes):
+        found.setdefault(cube, ("cubes", index))
+    return found
+
+
+def _entry(plan: Plan, table: int, source: TableSource, spec: Place) -> Entry:
+    """Return the places in the plan of what a job is made of."""
+    scenarios, margins = ([item.name for item in items] for items in (plan.scenarios, plan.margins))
+    scenario, margin = source.scenario_name, source.margins_name
+    return {
+        "spec": spec,
+        "scenario": ("scenarios", scenarios.index(scenario)) if scenario in scenarios else (),
+        "margins": ("margins", margins.index(margin)) if margin in margins else (),
+        "table": ("tables", table),
+    }
 
 
 def _cost(source: TableSource, specs: Sequence[MethodSpec | CubeSpec], rows: int, countries: int) -> costs.Estimate:
@@ -236,11 +255,12 @@ def _years_in_file(source: TableSource) -> int:
     return max((last - first + 1 for first, last in spans if first is not None and last is not None), default=1)
 
 
-def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
+def _sources(plan: Plan, *, fetch: bool) -> list[tuple[int, TableSource]]:
+    """Return the tables to compute from, each with the number of its entry in the plan."""
     margins: dict[str, MarginSpec | None] = {NO_MARGINS: None, **{m.name: m for m in plan.margins}}
     more = {name: _margin_inputs(spec) for name, spec in margins.items()}
-    found: list[TableSource] = []
-    for table in plan.tables:
+    found: list[tuple[int, TableSource]] = []
+    for number, table in enumerate(plan.tables):
         for name, path, year in _table_years(table):
             given, companions = _table_inputs(table, path, year, fetch=fetch)
             base = TableSource(
@@ -264,13 +284,16 @@ def _sources(plan: Plan, *, fetch: bool) -> list[TableSource]:
                 table.margins or tuple(margins), table.scenarios or (BASELINE, *(s.name for s in plan.scenarios))
             )
             found += [
-                replace(
-                    base,
-                    margins_name=margin,
-                    margins=margins[margin],
-                    margins_inputs=more[margin],
-                    scenario_name=scenario,
-                    scenarios=plan.scenario_chain(scenario),
+                (
+                    number,
+                    replace(
+                        base,
+                        margins_name=margin,
+                        margins=margins[margin],
+                        margins_inputs=more[margin],
+                        scenario_name=scenario,
+                        scenarios=plan.scenario_chain(scenario),
+                    ),
                 )
                 for margin, scenario in chosen
             ]

@@ -44,14 +44,14 @@ def check_secrets(problems: Problems, value: object, path: tuple[str | int, ...]
     if isinstance(value, dict):
         for key, inner in value.items():
             if _SECRET_KEY.match(key) and isinstance(inner, str) and inner:
-                problems.add((*path, key), f"{key} looks like a secret; {_NO_SECRETS}")
+                problems.add_secret((*path, key), f"{key} looks like a secret; {_NO_SECRETS}")
             else:
                 check_secrets(problems, inner, (*path, key))
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             check_secrets(problems, inner, (*path, index))
     elif isinstance(value, str) and _SECRET.search(value):
-        problems.add(path, f"looks as if it holds a password or key; {_NO_SECRETS}", value=True)
+        problems.add_secret(path, f"looks as if it holds a password or key; {_NO_SECRETS}", value=True)
 
 
 def refusal(text: str) -> str | None:

@@ -61,7 +61,7 @@ def build(
         "status": status,
         "written": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "tiva": __version__,
-        "plan": {"name": plan.path.name, "sha256": plan.sha256, "text": plan.text},
+        "plan": {"name": plan.path.name, "sha256": plan.sha256, "text": plan.text, "notes": list(plan.notes)},
         "format": plan.format,
         "versions": {"python": platform.python_version(), **code_version()},
         "platform": platform.platform(),

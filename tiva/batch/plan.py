@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
@@ -10,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from tiva.batch.entries import check_methods
 from tiva.batch.fields import Fields, Problems, unknown
 from tiva.batch.keys import PLAN
 from tiva.batch.locations import check_comments, check_places, check_secrets, existing, find_files, resolved
@@ -29,7 +31,8 @@ from tiva.batch.specs import (
     ScenarioSpec,
     TableSpec,
 )
-from tiva.errors import MissingFileError, PlanError, TivaError, UnknownLabelError, explain
+from tiva.errors import MissingFileError, PlanError, PlanWarning, TivaError, UnknownLabelError, explain
+from tiva.files import as_path
 from tiva.terms import find_method
 
 EXAMPLE_PLAN = "example_plan.toml"
@@ -55,12 +58,18 @@ def read_plan(path: str | Path | None = None, *, out: str | Path | None = None) 
         There is no such plan.
     PlanError
         With one line ``line:column: message`` for each mistake: syntax, unknown keys and names, wrong types, options
-        that do not go together, tables that are not there, cycles, output among the inputs, unsafe paths.
+        that do not go together, tables that are not there, cycles, output among the inputs, unsafe paths, entries of
+        methods that say the same.
+
+    Warns
+    -----
+    PlanWarning
+        Entries of methods that overlap: what both ask for is computed once.
     """
     if path is None:
         text = resources.files("tiva.data").joinpath(EXAMPLE_PLAN).read_text(encoding="utf-8")
         return parse_plan(text, Path.cwd() / EXAMPLE_PLAN, out=out)
-    path = Path(path)
+    path = as_path(path, "the path of the plan")
     if not path.is_file():
         raise MissingFileError(explain(f"no such plan: {path}", do="name a TOML file"), path=path)
     try:
@@ -84,6 +93,8 @@ def parse_plan(text: str, path: Path, *, out: str | Path | None = None) -> Plan:
     plan = _plan(Fields(values, PLAN, (), problems), text, path, out)
     if problems.found or plan is None:
         raise refusal(path, problems.lines())
+    for note in plan.notes:
+        warnings.warn(f"{path.name}:{note}", PlanWarning, stacklevel=3)
     return plan
 
 
@@ -106,7 +117,9 @@ def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | 
         "scenarios": tuple(_scenario(f) for f in given["scenarios"]),
         "cubes": tuple(_cube(f, i) for i, f in enumerate(given["cubes"])),
     }
-    methods = tuple(m for f in given["methods"] for m in _methods(f))
+    listed = [_methods(f) for f in given["methods"]]
+    methods = tuple(spec for specs in listed for spec in specs)
+    notes = check_methods(top.problems, listed)
     if not top.given("tables"):
         top.problem("", "no [[tables]] in the plan")
     if not methods and not named["cubes"] and not top.problems.found:
@@ -126,7 +139,8 @@ def _plan(top: Fields, text: str, path: Path, out: str | Path | None) -> Plan | 
         return None
     return Plan(
         path, text, target, output["format"], named["tables"], methods, named["cubes"], named["margins"],
-        named["scenarios"], named["satellites"], **run,
+        named["scenarios"], named["satellites"], **run, notes=tuple(notes),
+        entries=tuple(index for index, specs in enumerate(listed) for _ in specs),
     )  # fmt: skip
 
 
@@ -150,9 +164,9 @@ def _table(fields: Fields, index: int, root: Path) -> TableSpec:
     files = find_files(fields, "paths", root)
     if sum((example, "catalogue" in fields, "paths" in fields)) != 1:
         fields.problem("", "a table needs exactly one of: paths, catalogue, example = true")
-    if catalogue and not years:
+    if catalogue and "years" not in fields:
         fields.problem("catalogue", "needs years = [...]")
-    elif catalogue:
+    elif catalogue and years:
         _check_catalogue(fields, catalogue, years)
     for name in ("years", "layout", "options"):
         if example and name in fields:

@@ -23,6 +23,7 @@ from tiva.errors import (
     UnknownLabelError,
     explain,
 )
+from tiva.files import as_path
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -187,7 +188,7 @@ def open_results(
     >>> results = tiva.open_results("tiva-results", level="country")                # doctest: +SKIP
     >>> results["dva"].sel(decomposition="bm-exporter-source", exporter="MEX")             # doctest: +SKIP
     """
-    folder = Path(folder)
+    folder = as_path(folder, "the folder of results")
     entries = _entries(folder)
     entries = _choose(entries, level, method)
     files = [_file(folder, values, outcome) for values, outcome in entries]

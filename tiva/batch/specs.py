@@ -191,6 +191,10 @@ class Plan:
     workers, memory, timeout, scheduler, backend
         How it runs, unless the call says otherwise: processes (0: as the cost model says), bytes (``None``: 80 % of
         what is free), seconds a job (``None``: no limit), where, and the array library of dense algebra.
+    notes
+        What is to be said about it: entries that overlap.
+    entries
+        Which entry ``[[methods]]`` each method comes from.
     """
 
     path: Path
@@ -208,6 +212,8 @@ class Plan:
     timeout: float | None = None
     scheduler: str | None = None
     backend: str | None = None
+    notes: tuple[str, ...] = ()
+    entries: tuple[int, ...] = ()
 
     @property
     def sha256(self) -> str:

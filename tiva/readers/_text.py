@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
 import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -80,7 +82,15 @@ def header(source: Source, name: str, delimiter: str = ",", size: int = 1 << 17)
     if b"\0" in head[:4096]:
         return []
     line = head.split(b"\n", 1)[0].rstrip(b"\r")
-    return [_clean(cell) for cell in line.decode("utf-8-sig", errors="replace").split(delimiter)]
+    return _cells(line.decode("utf-8-sig", errors="replace"), delimiter)
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    """Return the labels of a line, stripped; within quotes the delimiter is a part of them."""
+    if '"' in line:
+        with contextlib.suppress(csv.Error):
+            return [cell.strip() for cell in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter))]
+    return [_clean(cell) for cell in line.split(delimiter)]
 
 
 def _clean(cell: str) -> str:
@@ -110,7 +120,7 @@ def read_matrix(
     try:
         with source.open(name) as handle:
             first = handle.readline(MAX_HEADER)
-            columns = tuple(_clean(c) for c in first.decode("utf-8-sig").split(delimiter))[1:]
+            columns = tuple(_cells(first.decode("utf-8-sig"), delimiter))[1:]
             lines = _Lines(source, name, delimiter, columns, split(columns))
             block, kept = bytearray(BLOCK), 0
             while read := handle.readinto(memoryview(block)[kept:]):  # type: ignore[attr-defined]
@@ -179,12 +189,12 @@ class _Lines:
             end = data.find(b"\n", at, stop)
             end = stop if end < 0 else end
             last = end - 1 if data[end - 1 : end] == b"\r" and end > at else end
-            cut = data.find(mark, at, last)
+            cut = data.find(mark, _after_quotes(data, at, last), last)
             if cut >= 0:
                 if last - cut < len(self.columns):  # before any array of that width is made
                     got = data.count(mark, cut, last)
                     raise _wrong_width(self.source, self.name, self.line, got, len(self.columns))
-                labels.append(_clean(data[at:cut].decode("utf-8")))
+                labels.append(_cells(data[at:cut].decode("utf-8"), self.delimiter)[0])
                 starts.append(cut + 1)
                 ends.append(last)
                 lines.append(self.line)
@@ -204,6 +214,16 @@ class _Lines:
         count = len(self.labels)
         left, right = frozen(self.left)[:count], frozen(self.right)[:count]
         return TextMatrix(self.name, tuple(self.labels), self.columns, left, right, tuple(self.lines))
+
+
+def _after_quotes(data: bytes | bytearray, start: int, end: int) -> int:
+    """Return where the quotes end in which a line begins, ``start`` where it begins without; two are one within."""
+    if data[start : start + 1] != b'"':
+        return start
+    at = data.find(b'"', start + 1, end)
+    while at >= 0 and data[at + 1 : at + 2] == b'"':
+        at = data.find(b'"', at + 2, end)
+    return end if at < 0 else at
 
 
 def _numbers(

@@ -13,6 +13,7 @@ import numpy as np
 from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers.grids import (
+    NO_ROWS_NOTE,
     RESIDUAL_NOTE,
     Pair,
     ValueAddedChoice,
@@ -83,7 +84,8 @@ def read_eora(
         Year to take where there are several.
     value_added
         ``"published"``: the sum of the rows of the VA file; as Eora26 does not balance, the gap is the input row
-        ``DISCREPANCY``. ``"residual"``: output less intermediate inputs.
+        ``DISCREPANCY``. ``"residual"``: output less intermediate inputs; without a VA file, which is noted, columns
+        cannot be checked.
     unit
         ``"thousand USD"`` as in the files, or ``"million USD"``, for which all numbers are multiplied by 0.001.
     prices
@@ -280,7 +282,7 @@ def _table(
             published, others = added, {DISCREPANCY: gap}
             notes.append(note)
     if published is None:
-        notes.append(RESIDUAL_NOTE)
+        notes.append(RESIDUAL_NOTE if "VA" in parts else f"{NO_ROWS_NOTE} (no VA matrix beside {parts['T']})")
     names = iso3(axes.areas, "EORA26")
     return IcioTable.from_arrays(
         z,

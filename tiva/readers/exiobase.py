@@ -14,6 +14,7 @@ from tiva.errors import SingularTableError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._wiod import TAXES
 from tiva.readers.grids import (
+    NO_ROWS_NOTE,
     RESIDUAL_NOTE,
     Axis,
     Pair,
@@ -174,7 +175,7 @@ class _System:
         notes.extend(check_totals(self.source, self.names[part], totals, gaps))
         published, others = factors if factors is not None and value_added == "published" else (None, {})
         if published is None:
-            notes.append(RESIDUAL_NOTE)
+            notes.append(RESIDUAL_NOTE if factors is not None else NO_ROWS_NOTE)
         names = iso3(axis.areas, "EXIOBASE3", two_letters=True)
         return IcioTable.from_arrays(
             flows,

@@ -24,6 +24,7 @@ from tiva.readers.grids import (
     read_header,
     read_long,
     refuse,
+    refuse_twice,
     same_labels,
     years_in,
 )
@@ -140,7 +141,8 @@ def _matrix(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatA
     grid = read_grid(source, member, separator=",", header_lines=1, label_columns=1, width=len(header) - 1)
     columns = [_split(source, member, x, f"column {j}", 1) for j, x in enumerate(header[1:], start=2)]
     rows = [_split(source, member, x[0], "column 1", i) for i, x in enumerate(grid.labels, start=grid.first_line)]
-    _check_labels(source, member, rows, columns, [f"line {i + grid.first_line}" for i in range(len(rows))])
+    places = [f"line {i + grid.first_line}" for i in range(len(rows))]
+    _check_labels(source, member, rows, columns, places, [f"column {j}" for j in range(2, len(header) + 1)])
     return rows, columns, grid.values, []
 
 
@@ -152,10 +154,11 @@ def _flat(source: Source, member: str) -> tuple[list[Pair], list[Pair], FloatArr
     row_codes, row_labels = _by_appearance(frame[header[0]])
     column_codes, column_labels = _by_appearance(frame[header[1]])
     values = frame[header[-1]].to_numpy(dtype=np.float64)
-    rows = [_split(source, member, x, "column 1", i) for x, i in _first_lines(row_codes, row_labels)]
-    columns = [_split(source, member, x, "column 2", i) for x, i in _first_lines(column_codes, column_labels)]
-    lines = [i for _, i in _first_lines(row_codes, row_labels)]
-    _check_labels(source, member, rows, columns, [f"line {i}" for i in lines])
+    row_lines, column_lines = _first_lines(row_codes, row_labels), _first_lines(column_codes, column_labels)
+    rows = [_split(source, member, x, "column 1", i) for x, i in row_lines]
+    columns = [_split(source, member, x, "column 2", i) for x, i in column_lines]
+    places, users = ([f"line {i}" for _, i in found] for found in (row_lines, column_lines))
+    _check_labels(source, member, rows, columns, places, users)
     cell = row_codes * len(column_labels) + column_codes
     total = len(row_labels) * len(column_labels)
     if total > 4 * cell.size + 1000 and (values == 0).any():
@@ -196,8 +199,12 @@ def _first_lines(codes: IntArray, labels: Sequence[str]) -> list[tuple[str, int]
     return list(zip(labels, (np.unique(codes, return_index=True)[1] + 2).tolist(), strict=True))
 
 
-def _check_labels(source: Source, member: str, rows: list[Pair], columns: list[Pair], places: list[str]) -> None:
-    """Refuse rows that have no column of the same name, and the reverse."""
+def _check_labels(
+    source: Source, member: str, rows: list[Pair], columns: list[Pair], places: list[str], column_places: list[str]
+) -> None:
+    """Refuse labels that stand twice, rows that have no column of the same name, and the reverse."""
+    refuse_twice(source, rows, what="rows", place=lambda i: places[i], member=member)
+    refuse_twice(source, columns, what="columns", place=lambda j: column_places[j], member=member)
     body = [(pair, place) for pair, place in zip(rows, places, strict=True) if pair[0] != ACCOUNTS]
     uses = [pair for pair in columns if pair[1] not in FINAL_DEMAND]
     same_labels(

@@ -15,6 +15,7 @@ from tiva.errors import ReaderError, explain, listing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.eora import DISCREPANCY, FACTORS, FINAL_DEMAND
 from tiva.readers.grids import (
+    NO_ROWS_NOTE,
     RESIDUAL_NOTE,
     ValueAddedChoice,
     balancing_row,
@@ -366,7 +367,7 @@ def _table(
         others[DISCREPANCY], note = balancing_row(z.sum(axis=1) + y.sum(axis=1), z.sum(axis=0), added, DISCREPANCY)
         notes.append(note)
     else:
-        notes.append(RESIDUAL_NOTE)
+        notes.append(RESIDUAL_NOTE if "V" in parts else f"{NO_ROWS_NOTE} (no V matrix beside {parts['T']})")
     match = _PART.search(parts["T"])
     return IcioTable.from_arrays(
         z,

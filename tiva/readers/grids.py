@@ -29,6 +29,7 @@ ValueAddedChoice = Literal["published", "residual"]
 """Take the value-added rows of the file, or output less intermediate inputs."""
 
 RESIDUAL_NOTE = "value added: output less intermediate inputs; the rows of the file below the table were not used"
+NO_ROWS_NOTE = "value added: output less intermediate inputs; no published rows were found to compare it with"
 
 _BROKEN = (
     OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error, OverflowError,
@@ -421,6 +422,37 @@ class Axis:
         return [(area, sector) for area in self.areas for sector in self.sectors]
 
 
+def refuse_twice(
+    source: Source, labels: Sequence[Pair], *, what: str, place: Callable[[int], str], member: str | None = None
+) -> None:
+    """Refuse labels that stand twice, with both places of each.
+
+    Parameters
+    ----------
+    source, member
+        For messages.
+    labels
+        Labels of rows or columns as in the file.
+    what
+        Which they are.
+    place
+        Where a label stands in the file.
+
+    Raises
+    ------
+    ReaderError
+        A label stands twice.
+    """
+    first: dict[Pair, int] = {}
+    twice = [
+        f"{_pairs([pair])} ({place(first[pair])} and {place(i)})"
+        for i, pair in enumerate(labels)
+        if first.setdefault(pair, i) != i
+    ]
+    if twice:
+        refuse(source, f"duplicate labels of {what}", member=member, got=listing(twice), expected="each label once")
+
+
 def same_labels(
     source: Source,
     rows: Sequence[Pair],
@@ -452,14 +484,7 @@ def same_labels(
     if blank:
         got, expected = listing(blank), "a country and a sector each"
         refuse(source, "missing labels of rows", member=member, got=got, expected=expected)
-    first: dict[Pair, int] = {}
-    twice = [
-        f"{_pairs([pair])} ({place(first[pair])} and {place(i)})"
-        for i, pair in enumerate(rows)
-        if first.setdefault(pair, i) != i
-    ]
-    if twice:
-        refuse(source, "duplicate labels of rows", member=member, got=listing(twice), expected="each label once")
+    refuse_twice(source, rows, what="rows", place=place, member=member)
     known, used = set(columns), set(rows)
     only_rows = [f"{_pairs([pair])} ({place(i)})" for i, pair in enumerate(rows) if pair not in known]
     only_columns = [pair for pair in dict.fromkeys(columns) if pair not in used]

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from tiva.errors import ReaderError, UnknownLabelError, explain, listing
+from tiva.errors import ReaderError, UnknownLabelError, UsageError, explain, listing
 from tiva.kernels.arrays import BoolArray, FloatArray
 from tiva.readers._assemble import Blocks, assemble
 from tiva.readers._members import checked_year, choose_member, year_in_name
@@ -36,6 +36,11 @@ PARTS = {"CN": "CHN", "MX": "MEX"}
 EDITIONS = {"2025": "icio50", "2023": "icio45", "2021": "icio45_2021", "2018": "icio36", "2016": "icio34"}
 """Edition -> scheme of its sector codes."""
 
+UNIT, CURRENCY = "million USD", "USD"
+
+OTHER = "other"
+"""The layout with labels of no known edition."""
+
 _PART = re.compile(r"(CN|MX)\d\Z")
 _AREA = re.compile(r"[A-Z][A-Z0-9]{2}\Z")
 _DIGITS_2016 = re.compile(r"C\d\d(T\d\d)?X?")
@@ -51,7 +56,7 @@ class _Layout:
     output_column: int | None
     discrepancy: int | None
     rows: list[int]
-    taxes: list[int]
+    others: dict[str, list[int]]
     value_added: int
     output_row: int
 
@@ -66,8 +71,14 @@ ROUNDING = (0.1, 2e-4)
 (flows below 0.1 are set to zero in balancing)."""
 
 
-def _candidates(source: Source) -> list[str]:
-    return [name for name in source.names() if _is_icio(source, name)]
+def _candidates(source: Source, edition: str | None = None) -> list[str]:
+    return [name for name in source.names() if _is_icio(source, name) or (edition == OTHER and _is_wide(source, name))]
+
+
+def _is_wide(source: Source, name: str) -> bool:
+    """Whether the header is that of ``tiva.write(..., layout="wide")``, whatever its labels are."""
+    labels = header(source, name)
+    return len(labels) > 2 and labels[0] == "V1" and "_" in labels[1]
 
 
 def _is_icio(source: Source, name: str) -> bool:
@@ -103,6 +114,8 @@ def read(
     parents: Parents = "drop",
     missing: Missing = "error",
     gaps: Gaps = "refuse",
+    unit: str = UNIT,
+    currency: str = CURRENCY,
 ) -> IcioTable:
     """Read an OECD ICIO csv.
 
@@ -118,8 +131,10 @@ def read(
     output
         ``"published"`` (column OUT, or row OUT in the 2016 edition) or ``"rows"`` (row sums).
     edition
-        ``"2016"`` ... ``"2025"``; found from the sector codes by default. ``"other"`` reads the layout with sector
-        codes of no known edition.
+        ``"2016"`` ... ``"2025"``; found from the sector codes by default. ``"other"`` reads the layout with labels
+        of no known edition, as :func:`tiva.write` makes it: any sectors, any categories of final demand (the columns of
+        a country without a row of the same label, under the names in the file), any rows between intermediate use and
+        value added.
     parents
         Extended tables hold CHN and MEX beside their parts with nothing in them: ``"drop"`` leaves them out (and
         refuses the file if they are not empty), ``"keep"`` takes them as one more part of the country.
@@ -129,6 +144,8 @@ def read(
     gaps
         ``"refuse"``: rows and columns that are shifted, or miss the totals of the file by more than 5 %, are refused by
         their places; ``"keep"``: they are kept as they are, with a warning.
+    unit, currency
+        With ``edition="other"``, what the numbers are: the file does not say.
 
     Returns
     -------
@@ -141,6 +158,8 @@ def read(
     ------
     ReaderError
         Labels, cells or sums that are not those of an ICIO table.
+    UsageError
+        A unit for an edition that has its own.
 
     References
     ----------
@@ -150,33 +169,39 @@ def read(
         raise UnknownLabelError("parents option", parents, get_args(Parents))
     if missing not in get_args(Missing):
         raise UnknownLabelError("missing option", missing, get_args(Missing))
-    name = choose_member(source, _candidates(source), year=year, member=member)
+    if edition != OTHER and (unit, currency) != (UNIT, CURRENCY):
+        got, expected = f"{unit}, {currency}", f"{UNIT}, in which every edition is"
+        raise UsageError(explain("the unit is that of the edition", got=got, expected=expected, do="leave it out"))
+    name = choose_member(source, _candidates(source, edition), year=year, member=member)
     year = checked_year(source, name, year_in_name(name), year, "its name")
     matrix = read_matrix(source, name, split=_industry_count)
-    layout = _layout(source, matrix)
+    layout = _layout(source, matrix, other=edition == OTHER)
     labels = [split_label(matrix.columns[k]) for k in layout.industries]
     edition = _edition(source, matrix, labels, edition)
     blocks = _blocks(source, matrix, layout, labels, missing)
     blocks = _without_parents(source, blocks, parents)
     provenance = Provenance(
         source="OECD ICIO",
-        edition="" if edition == "other" else f"{edition} edition{' extended' if blocks.split else ''}",
+        edition="" if edition == OTHER else f"{edition} edition{' extended' if blocks.split else ''}",
         files=(source.describe_file(name),),
         reader="oecd",
         licence="OECD terms and conditions, attribution required",
-        citation=f"OECD, Inter-Country Input-Output Tables, {edition} edition" if edition != "other" else "",
+        citation=f"OECD, Inter-Country Input-Output Tables, {edition} edition" if edition != OTHER else "",
         url="http://oe.cd/icio",
         rounding=ROUNDING,
     )
     del matrix
-    return assemble(source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps)
+    return assemble(
+        source, name, blocks, provenance, value_added=value_added, output=output, year=year, gaps=gaps, unit=unit,
+        currency=currency,
+    )  # fmt: skip
 
 
-def _layout(source: Source, matrix: TextMatrix) -> _Layout:
+def _layout(source: Source, matrix: TextMatrix, *, other: bool) -> _Layout:
     row_at = _positions(source, matrix, "row", matrix.rows)
     column_at = _positions(source, matrix, "column", matrix.columns)
-    final = {c: f for c in matrix.columns if (f := _final_label(c)) is not None}
-    taxes = [r for r in matrix.rows if r == "TLS" or r.endswith("_TAXSUB")]
+    final = _other_final(matrix) if other else _final(matrix)
+    taxes = [r for r in matrix.rows if r == "TLS" or (r.endswith("_TAXSUB") and r not in column_at)]
     industry_rows = [r for r in matrix.rows if "_" in r and r not in taxes]
     industries = [c for c in matrix.columns if "_" in c and c not in final]
     _same_labels(source, matrix, industry_rows, industries)
@@ -186,7 +211,8 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
     if odd and len(tail) == 1:  # the name of the output column is not the same in all releases
         known.add(tail[0])
         odd = []
-    odd += [r for r in matrix.rows if "_" not in r and r not in {"TLS", *VALUE_ADDED, *OUTPUT_ROWS}]
+    more = [r for r in matrix.rows if "_" not in r and r not in {"TLS", *VALUE_ADDED, *OUTPUT_ROWS}]
+    odd += [] if other else more
     found = [r for r in VALUE_ADDED if r in row_at]
     if odd or len(found) != 1 or not final:
         raise ReaderError(
@@ -194,23 +220,14 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
                 f"{matrix.name}: rows and columns around the table are not those of an ICIO edition",
                 got=f"unknown {listing(odd)}" if odd else f"value-added rows: {listing(found) or 'none'}",
                 expected="rows TLS (or ..._TAXSUB), VA (or VALU), OUT (or OUTPUT); last column OUT, TOTAL or DISC",
-                do="the file is cut short or of an unknown edition",
+                do="the file is cut short or of an unknown edition; with edition='other' further rows are read",
             ),
             path=source.path,
         )
     outputs = [c for c in tail if c != DISCREPANCY]
     totals = [r for r in OUTPUT_ROWS if r in row_at]
     if not totals:
-        raise ReaderError(
-            explain(
-                f"{matrix.name}: no row of output",
-                got=f"{len(matrix.rows)} rows, the last {matrix.rows[-1]!r} in line {matrix.lines[-1]}",
-                expected=f"one of {listing(OUTPUT_ROWS)}",
-                do="the file is cut short; get it from its publisher again",
-            ),
-            path=source.path,
-            line=matrix.lines[-1],
-        )
+        raise _no_output(source, matrix)
     return _Layout(
         industries=[column_at[c] for c in industries],
         final=[column_at[c] for c in final],
@@ -218,10 +235,59 @@ def _layout(source: Source, matrix: TextMatrix) -> _Layout:
         output_column=column_at[outputs[0]] if outputs else None,
         discrepancy=column_at.get(DISCREPANCY),
         rows=[row_at[c] for c in industries],
-        taxes=[row_at[r] for r in taxes],
+        others=_below(matrix, taxes, more),
         value_added=row_at[found[0]],
         output_row=row_at[totals[0]],
     )
+
+
+def _no_output(source: Source, matrix: TextMatrix) -> ReaderError:
+    return ReaderError(
+        explain(
+            f"{matrix.name}: no row of output",
+            got=f"{len(matrix.rows)} rows, the last {matrix.rows[-1]!r} in line {matrix.lines[-1]}",
+            expected=f"one of {listing(OUTPUT_ROWS)}",
+            do="the file is cut short; get it from its publisher again",
+        ),
+        path=source.path,
+        line=matrix.lines[-1],
+    )
+
+
+def _below(matrix: TextMatrix, taxes: list[str], more: list[str]) -> dict[str, list[int]]:
+    """Return the positions of the rows between intermediate use and value added, by name and in their order."""
+    found: dict[str, list[int]] = {}
+    for position, row in enumerate(matrix.rows):
+        if row in taxes or row in more:
+            found.setdefault(TAXES if row in taxes else row, []).append(position)
+    return found
+
+
+def _final(matrix: TextMatrix) -> dict[str, tuple[str, str]]:
+    """Return the columns of final demand by their categories: label -> (absorber, category)."""
+    return {c: f for c in matrix.columns if (f := _final_label(c)) is not None}
+
+
+def part_of(area: str) -> str | None:
+    """Return the country of which an area is a part by its label (``CN1``, ``MX2``), ``None`` where it is none."""
+    return PARTS[area[:2]] if _PART.match(area) else None
+
+
+def _other_final(matrix: TextMatrix) -> dict[str, tuple[str, str]]:
+    """Return the columns of a country that no row has: label -> (absorber, category), whatever the categories are."""
+    rows = {r for r in matrix.rows if "_" in r}
+    areas = {split_label(r)[0] for r in rows.intersection(matrix.columns)}
+    countries = areas | {part_of(a) for a in areas}
+    found = {}
+    for column in matrix.columns:
+        first, rest = split_label(column)
+        if column in rows or not rest:
+            continue
+        if first in countries:
+            found[column] = first, rest
+        elif rest in countries:  # HFCE_AUS, as in the 2016 edition
+            found[column] = rest, first
+    return found
 
 
 def _positions(source: Source, matrix: TextMatrix, kind: str, labels: tuple[str, ...]) -> dict[str, int]:
@@ -255,7 +321,8 @@ def _same_labels(source: Source, matrix: TextMatrix, rows: list[str], columns: l
                 f"{matrix.name}: row and column labels differ",
                 got="; ".join(parts) or "no industry rows",
                 expected=f"the same {len(columns)} area_sector labels on both sides",
-                do="part of the table is missing or its labels are damaged; get it from its publisher again",
+                do="part of the table is missing or its labels are damaged: get it from its publisher again; with "
+                "edition='other' other categories of final demand are read",
             ),
             path=source.path,
         )
@@ -265,8 +332,8 @@ def _edition(source: Source, matrix: TextMatrix, labels: list[tuple[str, str]], 
     from tiva.concordances import sectors
 
     if given is not None:
-        if given not in {*EDITIONS, "other"}:
-            raise UnknownLabelError("edition", given, (*EDITIONS, "other"))
+        if given not in {*EDITIONS, OTHER}:
+            raise UnknownLabelError("edition", given, (*EDITIONS, OTHER))
         return given
     codes = {sector for _, sector in labels}
     for edition, scheme in EDITIONS.items():
@@ -299,6 +366,8 @@ def _blocks(
     extra = [] if layout.discrepancy is None else [layout.discrepancy]
     if missing == "error":
         require_no_empty(source, matrix, layout.rows, layout.industries + layout.final + extra)
+        more = [k for name, rows in layout.others.items() if name != TAXES for k in rows]
+        require_no_empty(source, matrix, more, layout.industries + layout.final)
     z = matrix.take(layout.rows, layout.industries)
     f = matrix.take(layout.rows, layout.final + extra)
     if missing == "zero" and (empty := int(np.isnan(z).sum() + np.isnan(f).sum())):
@@ -309,7 +378,7 @@ def _blocks(
         output = matrix.take(layout.rows, [layout.output_column])[:, 0]
     else:
         output = matrix.take([layout.output_row], layout.industries)[0]
-    split = {a: PARTS[a[:2]] for a in dict.fromkeys(a for a, _ in labels) if _PART.match(a)}
+    split = {a: whole for a in dict.fromkeys(a for a, _ in labels) if (whole := part_of(a)) is not None}
     final_labels = layout.final_labels
     if extra:
         f, final_labels = _with_discrepancy(f, final_labels, [split.get(a, a) for a, _ in labels], notes)
@@ -321,15 +390,10 @@ def _blocks(
                 explain(f"{matrix.name}: empty cells in {what}", got=listing(lost), do="get the file again"),
                 path=source.path,
             )
-    others = {}
-    if layout.taxes:
-        # blank is how some releases write 'not applicable' in the final-demand part of these rows
-        on_use = np.nan_to_num(matrix.take(layout.taxes, layout.industries)).sum(axis=0)
-        on_final = np.zeros(len(final_labels))  # none on a discrepancy
-        on_final[: len(layout.final)] = np.nan_to_num(matrix.take(layout.taxes, layout.final)).sum(axis=0)
-        others[TAXES] = (on_use, on_final)
-        if len(layout.taxes) > 1:
-            notes.append(f"{TAXES}: sum of {len(layout.taxes)} rows by taxing country")
+    others = {name: _row_below(matrix, layout, rows, len(final_labels)) for name, rows in layout.others.items()}
+    if taxes := layout.others.get(TAXES):
+        if len(taxes) > 1:
+            notes.append(f"{TAXES}: sum of {len(taxes)} rows by taxing country")
     elif matrix.rows[layout.value_added] == "VA+TAXSUB":
         notes.append("this edition publishes value added and taxes less subsidies on products in one row")
     return Blocks(
@@ -346,6 +410,14 @@ def _blocks(
         columns_at=[f"column {k + 2}" for k in layout.industries],
         output_row=_output_row(matrix, layout),
     )
+
+
+def _row_below(matrix: TextMatrix, layout: _Layout, rows: list[int], width: int) -> tuple[FloatArray, FloatArray]:
+    """Return the sum of rows below the table, on intermediate use and on final demand (none on a discrepancy)."""
+    # blank is how some releases write 'not applicable' in the final-demand part of taxes
+    on_final = np.zeros(width)
+    on_final[: len(layout.final)] = np.nan_to_num(matrix.take(rows, layout.final)).sum(axis=0)
+    return np.nan_to_num(matrix.take(rows, layout.industries)).sum(axis=0), on_final
 
 
 def _output_row(matrix: TextMatrix, layout: _Layout) -> FloatArray | None:

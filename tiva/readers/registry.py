@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import MissingFileError, ReaderError, TivaError, UnknownLabelError, UsageError, explain, listing
-from tiva.readers.source import Source
+from tiva.files import as_path
+from tiva.readers.source import MAX_DEPTH, Source
 
 if TYPE_CHECKING:
     from tiva.table.icio_table import IcioTable
@@ -32,6 +33,11 @@ _PACKED = {
     b"Rar!\x1a\x07": "rar",
 }
 """First bytes of archives that are not read -> their kind."""
+
+_TEXT_SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".dat")
+
+_WIDE_CHARACTERS = (b"\xff\xfe", b"\xfe\xff")
+"""First bytes of UTF-16 and UTF-32 text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,8 @@ def recognise(source: Source) -> Reader:
         _refuse_html(source)
         _refuse_packed(source)
         _refuse_cut_short(source)
+        _refuse_nested(source)
+        _refuse_not_text(source)
     if len(matches) == 1:
         return matches[0]
     names = [reader.name for reader in matches]
@@ -178,6 +186,43 @@ def _refuse_packed(source: Source) -> None:
             )
 
 
+def _refuse_nested(source: Source) -> None:
+    """Say that archives were not looked into, where nothing else holds a table."""
+    if source.unopened:
+        raise ReaderError(
+            explain(
+                f"{source.name}: no known table layout, but archives that are nested too deep to be looked into",
+                got=listing(source.unopened),
+                expected=f"at most {MAX_DEPTH} archives within each other",
+                do="unpack the outer archive, and read what is inside",
+            ),
+            path=source.path,
+        )
+
+
+def _refuse_not_text(source: Source) -> None:
+    """Refuse what is named like text and holds NUL bytes."""
+    for name in source.names()[:50]:
+        head = source.head(name)
+        at = head.find(b"\0")
+        if at < 0 or not name.lower().endswith(_TEXT_SUFFIXES):
+            continue
+        wide = head.startswith(_WIDE_CHARACTERS)
+        line = head.count(b"\n", 0, at) + 1
+        raise ReaderError(
+            explain(
+                f"{name}, line {line}: NUL bytes in what should be text",
+                got="UTF-16 or UTF-32 text" if wide else f"byte {at + 1} is NUL",
+                expected="UTF-8 text",
+                do="save it again as UTF-8"
+                if wide
+                else "it is binary, UTF-16 text or damaged; get it from its publisher again, or save it as UTF-8",
+            ),
+            path=source.path,
+            line=line,
+        )
+
+
 def _check_options(reader: Reader, options: dict[str, Any]) -> None:
     parameters = inspect.signature(reader.read).parameters
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
@@ -226,11 +271,11 @@ def read(
     UnknownLabelError
         A layout or option that does not exist.
     UsageError
-        A year that is no whole number.
+        What is no path, or a year that is no whole number.
     OutputError
         The cache folder cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     if not path.exists():
         raise MissingFileError(
             explain(f"no such file: {path}", do="check the path; tiva.example() needs no file"), path=path
@@ -240,7 +285,7 @@ def read(
         return _read(path, layout, year, options)
     from tiva.readers.cache import cache_folder, cached
 
-    folder = cache_folder() if cache is True else Path(cache)
+    folder = cache_folder() if cache is True else as_path(cache, "the cache folder")
     key = {**options, "layout": layout, "year": year}
     return cached(path, key, folder, lambda: _read(path, layout, year, options))
 

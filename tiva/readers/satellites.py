@@ -20,6 +20,7 @@ from tiva.errors import (
     explain,
     listing,
 )
+from tiva.files import as_path
 from tiva.kernels.arrays import FloatArray, frozen
 from tiva.readers._members import choose_member, parsing
 from tiva.readers._text import header
@@ -204,10 +205,11 @@ def read_satellite(
     if missing not in get_args(Missing):
         raise UnknownLabelError("missing option", missing, get_args(Missing))
     year = table.year if year is None else year
-    if isinstance(source, (str, Path)):
+    if isinstance(source, (str, Path)) or not hasattr(source, "columns"):
+        path = as_path(source, "the source of a satellite")
         select = dict(select or {})
         choice = Choice(variable, year, member, _line(select), table.provenance.edition, unit)
-        frame, provenance = _read(Path(source), choice, select, labels)
+        frame, provenance = _read(path, choice, select, labels)
         if provenance.source in EXTENSIONS:
             variable = None  # one row was read; rows may be named by a part of their label
     else:

@@ -93,11 +93,14 @@ class Source:
         What was opened.
     name
         Its name without the folder.
+    unopened
+        Archives within archives that are not looked into, as they are nested deeper than :data:`MAX_DEPTH`.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.name = self.path.name
+        self.unopened: list[str] = []
         self._archives: dict[str, zipfile.ZipFile] = {}
         self._members: dict[str, tuple[str, zipfile.ZipInfo]] = {}
         self._files: dict[str, Path] = {}
@@ -128,6 +131,8 @@ class Source:
                 if name in self._members:
                     self._refuse_double(info)
                 self._members[name] = (prefix, info)
+                if info.filename.lower().endswith(".zip"):
+                    self.unopened.append(name)
 
     def _check(self, info: zipfile.ZipInfo) -> None:
         parts = PurePosixPath(info.filename.replace("\\", "/"))
@@ -224,6 +229,9 @@ class Source:
     def describe(self) -> str:
         """Say in one line what this is, for messages."""
         names = self.names()
+        if self.unopened:
+            deep = f"nested deeper than {MAX_DEPTH} archives and not looked into: {listing(self.unopened)}"
+            return f"{len(names)} members: {listing(names)}; {deep}"
         if len(names) == 1:
             return f"{names[0]} beginning with {self.head(names[0], 48)!r}"
         return f"{len(names)} members: {listing(names)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tiva.errors import OutputError, UsageError, explain, listing
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 from tiva.kernels.arrays import FloatArray
 from tiva.readers.grids import check_year, guarded, header_of, is_number, members, pick, read_grid, refuse, years_in
 from tiva.readers.registry import Reader
@@ -184,7 +184,7 @@ def write_stata_icio(
     OutputError
         A file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     listed = Path(country_list) if country_list is not None else path.with_name(f"{path.stem}_countrylist.csv")
     if table.split_countries:
         raise UsageError(

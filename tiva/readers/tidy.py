@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tiva.errors import MissingExtraError, listing
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 from tiva.kernels.arrays import FloatArray, IntArray
 from tiva.readers._members import parsing
 from tiva.readers.grids import (
@@ -81,7 +81,7 @@ def write_tidy(table: IcioTable, path: str | Path) -> Path:
     MissingExtraError
         Parquet without pyarrow.
     """
-    path = Path(path)
+    path = as_path(path)
     with replacing(path) as temporary:
         if path.suffix.lower() == ".parquet":
             _write_parquet(table, temporary)

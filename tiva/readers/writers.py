@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tiva.errors import UnknownLabelError, UsageError, explain
+from tiva.files import as_path
 from tiva.readers.stata_icio import write_stata_icio
 from tiva.readers.tidy import write_tidy
 from tiva.readers.wide import write_wide
@@ -51,11 +52,11 @@ def write(table: IcioTable, path: str | Path, *, layout: str | None = None, **op
     UnknownLabelError
         No such layout, or no such option of its writer.
     UsageError
-        No layout for the suffix, or the layout cannot hold the table.
+        What is no path, no layout for the suffix, or the layout cannot hold the table.
     OutputError
         The file cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     if layout is None:
         if path.suffix.lower() not in SUFFIXES:
             expected, do = f"one of {', '.join(SUFFIXES)}", 'pass layout="tidy" or another'

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tiva.errors import MissingExtraError, MissingFileError, OutputError, ReaderError, UsageError, explain, listing
-from tiva.files import ensure_writable, replacing
+from tiva.files import as_path, ensure_writable, replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,7 +120,7 @@ def check_target(path: str | Path, format: str | None = None) -> str:  # noqa: A
 
 def sidecar_path(path: str | Path) -> Path:
     """Return where the metadata of a csv or Stata file lie: ``<name>.metadata.json`` in the same folder."""
-    path = Path(path)
+    path = as_path(path)
     return path.with_name(f"{path.name}.metadata.json")
 
 
@@ -156,7 +156,7 @@ def write_dataset(
     MissingExtraError
         The library for the format is not installed.
     """
-    path = Path(path)
+    path = as_path(path)
     chosen = check_target(path, format)
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(replacing(path))
@@ -180,7 +180,7 @@ def read_dataset(path: str | Path) -> xr.Dataset:
     import xarray as xr
 
     importlib.import_module("tiva.results.accessor")
-    path = Path(path)
+    path = as_path(path)
     if not path.exists():
         raise MissingFileError(explain(f"no such file: {path}", do="check the path"), path=path)
     try:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tiva.errors import OutputError, ReaderError, explain
-from tiva.files import replacing
+from tiva.files import as_path, replacing
 from tiva.table.icio_table import IcioTable, OtherInput
 from tiva.table.provenance import Provenance
 
@@ -90,7 +90,7 @@ def save(table: IcioTable, path: str | Path, *, compressed: bool = True) -> Path
     """
     import h5netcdf
 
-    path = Path(path)
+    path = as_path(path)
     if path.suffix != ".nc":
         raise OutputError(explain("the native format ends in .nc", got=str(path), do="name the file something.nc"))
     u, s, g, c = (
@@ -162,7 +162,7 @@ def load(path: str | Path, content: bytes | None = None) -> IcioTable:
     """
     import h5py  # the layer below h5netcdf, which does not close files that fail as they are opened
 
-    path = Path(path)
+    path = as_path(path)
     try:
         with h5py.File(path if content is None else io.BytesIO(content), "r") as file:
             attributes = {key: _plain(value) for key, value in file.attrs.items()}
