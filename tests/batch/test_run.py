@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -335,7 +336,7 @@ def test_sizes_of_memory() -> None:
 
 
 def test_tables_with_bands_need_more_memory() -> None:
-    plain, banded = (costs.estimate(3465, [1.0], banded=b, rate=1e9).memory for b in (False, True))
+    plain, banded = (costs.estimate(3465, [1.0], banded=b, rate=1e9)[0].memory for b in (False, True))
     assert banded - plain == 3 * 8 * 3465**2
 
 
@@ -370,27 +371,27 @@ def test_what_is_written_counts_in_estimates() -> None:
     cells = {level: costs.result_cells("bm", level, 120, 10) for level in LEVELS}
     assert cells == {"country": 10, "sector": 120, "bilateral": 100, "sector-bilateral": 1200}
     assert costs.result_cells("wwz_third", "sector-bilateral", 120, 10) == 12_000
-    small, large = (costs.estimate(1000, [c], rate=1e10) for c in (1e3, 1e7))
-    assert large.seconds - small.seconds == pytest.approx(6.0, rel=1e-3)
+    small, large = (costs.estimate(1000, [c], rate=1e10)[0] for c in (1e3, 1e7))
+    assert large.seconds - small.seconds == pytest.approx(3.0, rel=1e-3)
     assert large.memory - small.memory == pytest.approx(8e8, rel=1e-3)
-    text, book = (costs.estimate(1000, [], workbook=w, rate=1e10) for w in (False, True))
+    text, book = (costs.estimate(1000, [], workbook=w, rate=1e10)[0] for w in (False, True))
     assert book.seconds == book.shared > 2 * text.seconds
 
 
 def test_layouts_follow_cores_and_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(costs, "cores", lambda: 4)
-    small = [(300, costs.estimate(300, [1.0] * 3, rate=1e9), 3) for _ in range(12)]
-    large = [(9800, costs.estimate(9800, [1.0] * 3, rate=1e10), 3) for _ in range(4)]
-    many = [(2000, costs.estimate(2000, [1.0] * 6, rate=1e9), 6) for _ in range(12)]
+    small = [(300, costs.estimate(300, [1.0] * 3, rate=1e9)[0], 3) for _ in range(12)]
+    large = [(9800, costs.estimate(9800, [1.0] * 3, rate=1e10)[0], 3) for _ in range(4)]
+    many = [(2000, costs.estimate(2000, [1.0] * 6, rate=1e9)[0], 6) for _ in range(12)]
     assert costs.choose_layout(large, 0, 6 << 30).workers == 1
     assert costs.choose_layout(large, 0, 6 << 30).threads == 4
     assert costs.choose_layout(many, 0, 64 << 30).workers == 4
     assert costs.choose_layout(many, 0, 64 << 30).threads == 1
     assert costs.choose_layout(many, 0, 2 << 30).workers == 4
     assert costs.choose_layout(small, 3, 64 << 30).workers == 3
-    single = [(1435, costs.estimate(1435, [6e4] * 40, rate=5e10), 40)]
+    single = [(1435, costs.estimate(1435, [6e4] * 40, rate=5e10)[0], 40)]
     assert [costs.choose_layout(single, w, 64 << 30).workers for w in (0, 3, 9)] == [4, 3, 9]
-    lone_job = [(1435, costs.estimate(1435, [6e4], rate=5e10), 1)]
+    lone_job = [(1435, costs.estimate(1435, [6e4], rate=5e10)[0], 1)]
     assert [costs.choose_layout(lone_job, w, 64 << 30).workers for w in (0, 3, 9)] == [1, 1, 1]
     assert [costs.choose_layout(g, 1, 64 << 30).threads for g in (single, many, large)] == [1, 4, 4]
     monkeypatch.setattr(costs, "cores", lambda: 1)
@@ -419,6 +420,18 @@ def test_parts_have_every_job_once(project: Path) -> None:
         assert sorted(job.id for part in parts for job in part.jobs) == jobs
         assert [p.cost.seconds for p in parts] == sorted((p.cost.seconds for p in parts), reverse=True)
         assert all(part.jobs for part in parts)
+        assert len({part.source.name for part in parts}) == len(groups)
+
+
+def test_parts_take_about_the_same_time() -> None:
+    text = '[output]\nfolder = "o"\n[[tables]]\nexample = true\n[[methods]]\nmethod = "bm"\n'
+    source = expand(parse_plan(text, Path("plan.toml")))[0]
+    seconds = [0.1] * 10 + [1.4] + [0.1] * 2
+    jobs = tuple(replace(source.jobs[0], id=f"j{k}", seconds=s) for k, s in enumerate(seconds))
+    group = replace(source, jobs=jobs, cost=costs.Estimate(0.3 + sum(seconds), 1, 0.3))
+    parts = evened([group], 2)
+    assert [[job.id for job in part.jobs][:2] for part in parts] == [["j10", "j11"], ["j0", "j1"]]
+    assert [part.cost.seconds for part in parts] == pytest.approx([1.9, 1.3])
 
 
 def test_margins_split_the_table(project: Path) -> None:

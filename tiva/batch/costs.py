@@ -8,7 +8,7 @@ import re
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -33,8 +33,8 @@ RESULT_COPIES = 10.0
 JOB_SECONDS = 0.02
 """What a job takes however small it is: labels, a file, its checksum."""
 
-CELL_SECONDS = 6e-7
-"""Seconds a cell of one term of a result takes, of all its terms together: labels and writing (measured 5 to 8e-7)."""
+CELL_SECONDS = 3e-7
+"""Seconds a cell of one term of a result takes, of all its terms together: labels and writing (measured 2 to 4e-7)."""
 
 CUBE_CELL_SECONDS = 3e-8
 """The same for a cell of a cube."""
@@ -204,9 +204,9 @@ class Estimate:
     memory: int
     shared: float = 0.0
 
-    def part(self, parts: int) -> float:
-        """Return the seconds of one of several equal parts."""
-        return self.shared + (self.seconds - self.shared) / parts
+    def part(self, share: float) -> Estimate:
+        """Return the estimate of a part of the jobs, all of which read and factorise."""
+        return replace(self, seconds=self.shared + (self.seconds - self.shared) * share)
 
 
 def result_cells(method: str, level: str, rows: int, countries: int) -> float:
@@ -218,13 +218,13 @@ def result_cells(method: str, level: str, rows: int, countries: int) -> float:
 def estimate(
     rows: int,
     results: Sequence[float],
+    cubes: Sequence[float] = (),
     *,
-    cube_cells: float = 0.0,
     block_bytes: int = 0,
     banded: bool = False,
     workbook: bool = False,
     rate: float | None = None,
-) -> Estimate:
+) -> tuple[Estimate, list[float]]:
     """Estimate the jobs that share one table.
 
     Parameters
@@ -232,9 +232,9 @@ def estimate(
     rows
         n, country-sectors.
     results
-        Of each job that is not a cube the cells of one term of its result.
-    cube_cells
-        Cells of all cubes together.
+        Of each job the cells of one term of its result; 0 for a cube.
+    cubes
+        Of each job the cells of its cube; 0 for another result. Left out where there are none.
     block_bytes
         Size of the blocks of a cube that are in memory at one time.
     banded
@@ -244,6 +244,13 @@ def estimate(
     rate
         Floating-point operations a second of one core; measured when left out.
 
+    Returns
+    -------
+    cost : Estimate
+        Of all jobs.
+    seconds : list of float
+        Of each job beside reading and factorising.
+
     Notes
     -----
     Time is 4/3 n³ operations (LU 2/3, diagonal blocks 2/3) and 0.2 n³ a job for the bilateral products, reading n²
@@ -251,14 +258,14 @@ def estimate(
     of the largest result, beside the interpreter. With all methods on tables of 6 to 2,520 rows, WIOD among them, the
     processor time of one core was 0.7 to 1.4 times the estimate.
     """
-    speed = rate or flops()
-    cells = float(rows) ** 2
-    jobs = sum(JOB_SECONDS + 0.2 * cells * rows / speed + CELL_SECONDS * result for result in results)
-    factor = BANDED_TIME if banded else 1.0
-    shared = 4 / 3 * cells * rows / speed * factor + cells / (WORKBOOK_RATE if workbook else READ_RATE)
-    held = (BANDED_MATRICES if banded else MATRICES) * cells + RESULT_COPIES * max(results, default=0.0)
-    seconds = shared + factor * (jobs + CUBE_CELL_SECONDS * cube_cells)
-    return Estimate(seconds, int(BASE_BYTES + held * 8 + block_bytes), shared)
+    speed, factor = rate or flops(), BANDED_TIME if banded else 1.0
+    matrix = float(rows) ** 2
+    shared = 4 / 3 * matrix * rows / speed * factor + matrix / (WORKBOOK_RATE if workbook else READ_RATE)
+    seconds = [factor * (JOB_SECONDS + 0.2 * matrix * rows / speed + CELL_SECONDS * cells) for cells in results]
+    for job, cells in enumerate(cubes):
+        seconds[job] += factor * CUBE_CELL_SECONDS * cells
+    held = (BANDED_MATRICES if banded else MATRICES) * matrix + RESULT_COPIES * max(results, default=0.0)
+    return Estimate(shared + sum(seconds), int(BASE_BYTES + held * 8 + block_bytes), shared), seconds
 
 
 @cache
@@ -367,7 +374,7 @@ def _joint(groups: Sequence[Work], threads: int) -> float:
 def _spread(groups: Sequence[tuple[Estimate, int]], parts: Sequence[int], workers: int) -> float:
     """Seconds of several processes, longest part first."""
     loads = [START_SECONDS * (1 + START_INTERFERENCE * (workers - 1))] * workers
-    costs = [cost.part(count) for (cost, _), count in zip(groups, parts, strict=True) for _ in range(count)]
+    costs = [cost.part(1 / count).seconds for (cost, _), count in zip(groups, parts, strict=True) for _ in range(count)]
     for cost in sorted(costs, reverse=True):
         loads[loads.index(min(loads))] += cost
     return max(loads)

@@ -113,6 +113,8 @@ class Job:
         Of the result.
     satellite
         What takes the place of value added, if anything does.
+    seconds
+        Estimate on one core, beside reading and factorising the table.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Job:
     cube: CubeSpec | None
     format: str
     satellite: SatelliteSource | None = None
+    seconds: float = field(default=0.0, compare=False)
 
     def inputs(self) -> tuple[Input, ...]:
         """Return the files that it reads."""
@@ -191,8 +194,7 @@ def expand(plan: Plan, *, fetch: bool = False) -> tuple[Group, ...]:
             before = taken.setdefault(job.id.casefold(), entry)
             if before is not entry:
                 clashes.setdefault(*clash(plan.text, job.id, before, entry))
-        rows, countries = _size(source)
-        groups.append(Group(source, jobs, rows, _cost(source, list(specs), rows, countries)))
+        groups.append(_group(source, jobs))
     if clashes:
         raise refusal(plan.path, [f"{p.line}:{p.column}: {said}" for p, said in sorted(clashes.items())])
     return tuple(groups)
@@ -220,22 +222,29 @@ def _entry(plan: Plan, table: int, source: TableSource, spec: Place) -> Entry:
     }
 
 
-def _cost(source: TableSource, specs: Sequence[MethodSpec | CubeSpec], rows: int, countries: int) -> costs.Estimate:
+def _group(source: TableSource, jobs: Sequence[Job]) -> Group:
+    """Return jobs that share a table, with the estimates of all and of each."""
     from tiva.batch.cubes import BLOCK_BYTES
 
-    methods = [spec for spec in specs if isinstance(spec, MethodSpec)]
+    rows, countries = _size(source)
+    results = [
+        0.0 if job.method is None else costs.result_cells(job.method.method, job.method.level, rows, countries)
+        for job in jobs
+    ]
     cubes = [
-        (countries if s.origin == "country" else rows) * rows * countries for s in specs if isinstance(s, CubeSpec)
+        0.0 if job.cube is None else float(countries if job.cube.origin == "country" else rows) * rows * countries
+        for job in jobs
     ]
     file = Path(source.input.path) if source.input is not None else None
-    return costs.estimate(
+    cost, seconds = costs.estimate(
         rows,
-        [costs.result_cells(spec.method, spec.level, rows, countries) for spec in methods],
-        cube_cells=sum(cubes),
-        block_bytes=max((3 * min(BLOCK_BYTES, cells * 8) for cells in cubes), default=0),
+        results,
+        cubes,
+        block_bytes=int(max((3 * min(BLOCK_BYTES, cells * 8) for cells in cubes), default=0)),
         banded=source.margins is not None,
         workbook=file is not None and file.suffix.lower() in {".xlsx", ".xlsb", ".xls"},
     )
+    return Group(source, tuple(replace(j, seconds=s) for j, s in zip(jobs, seconds, strict=True)), rows, cost)
 
 
 def _size(source: TableSource) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tiva.batch import costs
-from tiva.batch.jobs import Group
+from tiva.batch.jobs import Group, Job
 from tiva.batch.keys import SCHEDULER, SCHEDULERS
 from tiva.batch.specs import Plan
 from tiva.errors import UsageError, explain
@@ -121,11 +121,21 @@ def evened(groups: Sequence[Group], workers: int) -> list[Group]:
 
 
 def _parts(group: Group, count: int) -> list[Group]:
+    """Cut a group where parts take about the same time; the longest jobs come first, so that the ends can be shared."""
     if count == 1:
         return [group]
-    cost = replace(group.cost, seconds=group.cost.part(count))
-    edges = [len(group.jobs) * k // count for k in range(count + 1)]
-    return [replace(group, jobs=group.jobs[a:b], cost=cost) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    whole, done, parts = sum(job.seconds for job in group.jobs), 0.0, [list[Job]() for _ in range(count)]
+    for job in group.jobs:
+        middle = done + job.seconds / 2
+        parts[min(count - 1, int(count * middle / whole)) if whole else 0].append(job)
+        done += job.seconds
+    return [_part(group, jobs, whole) for jobs in parts if jobs]
+
+
+def _part(group: Group, jobs: list[Job], whole: float) -> Group:
+    share = sum(job.seconds for job in jobs) / whole if whole else 1.0
+    ordered = sorted(jobs, key=lambda job: -job.seconds)
+    return replace(group, jobs=tuple(ordered), cost=group.cost.part(share))
 
 
 def layout_of(groups: Sequence[Group], settings: Settings) -> costs.Layout:
