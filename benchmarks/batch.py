@@ -152,7 +152,7 @@ def _years(tables: list[Path], levels: str, folder: Path) -> list[Ratio]:
         Ratio(f"{what}: 1 process, 1 thread / 2 processes",
               median(a.wall / b.wall for a, b in zip(one, two, strict=True)), at_least=SPEED_GAIN,
               detail=f"{alone:.1f} s, {pair:.1f} s, {one[0].count} jobs"),
-        Ratio(f"{what}: 1 process, {joint.threads} threads / 2 processes", joint.wall / pair,
+        Ratio(f"{what}: 1 process, threads: {joint.threads} / 2 processes", joint.wall / pair,
               detail=f"{joint.wall:.1f} s, {pair:.1f} s"),
         Ratio(f"{what}: overhead of the engine",
               median(1.0 - b / a.wall for a, b in zip(one, script, strict=True)), "share", at_most=OVERHEAD,

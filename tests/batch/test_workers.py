@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.batch.conftest import contents
 from tests.paths import ROOT
 from tiva.batch import run_plan, workers
+from tiva.batch.costs import Estimate
 from tiva.batch.jobs import Group, expand
 from tiva.batch.plan import read_plan
 
@@ -97,3 +99,34 @@ def test_sharing_is_worth_it_only_when_it_saves_more_than_another_start() -> Non
     worker.current = "a"
     assert worker.untouched == 3
     assert worker.gain == 2.0
+    group: Any = SimpleNamespace(cost=Estimate(20.0, 1, 0.5))
+    worker.group = group
+    assert worker.gain == 2.5
+
+
+def test_one_table_keeps_two_processes_busy_and_its_results_are_the_same(project: Path) -> None:
+    text = (project / "plan.toml").read_text(encoding="utf-8")
+    single = text.replace("*.nc", "t2001.nc")
+    more = "".join(f'[[methods]]\nmethod = "{m}"\n' for m in ("vs", "vax", "my", "extraction", "bm", "wwz", "oecd"))
+    (project / "plan.toml").write_text(single + more, encoding="utf-8")
+    assert len(groups(project)) == 1
+    one = run_plan(project / "plan.toml", workers=1, progress=False, out=project / "one")
+    two = run_plan(project / "plan.toml", workers=2, progress=False)
+    assert (one.layout.workers, two.layout.workers, two.exit_code) == (1, 2, 0)
+    assert contents(project / "out") == contents(project / "one")
+
+
+def test_workers_are_forked_without_dask_which_stays_at_hand() -> None:
+    pytest.importorskip("dask")
+    code = (
+        "import sys, tiva.batch.preloaded; print('dask' in sys.modules, 'xarray' in sys.modules);"
+        "import dask.array; print(dask.array.ones(3).sum().compute())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.split() == ["False", "True", "3.0"]
+
+
+def test_a_run_imports_nothing_heavy_before_its_workers_begin_to() -> None:
+    code = "import sys, tiva.batch.runner; print([m for m in ('numpy', 'pandas', 'xarray') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

@@ -101,12 +101,14 @@ class _Worker:
     def gain(self) -> float:
         """Seconds saved if another worker took half of what is left, as far as the group's first jobs tell.
 
-        The first job of a group reads the table and factorises it, which the other worker has to do again.
+        The first job of a group reads the table and factorises it, which the other worker has to do again; that takes
+        no longer than the job, and no longer than was estimated.
         """
         if len(self.seconds) < 2:
             return 0.0
-        rest = self.seconds[1:]
-        return self.untouched // 2 * sum(rest) / len(rest) - self.seconds[0]
+        rest, shared = self.seconds[1:], 0.0 if self.group is None else self.group.cost.shared
+        again = min(self.seconds[0], shared or self.seconds[0])
+        return self.untouched // 2 * sum(rest) / len(rest) - again
 
 
 def run_local(
