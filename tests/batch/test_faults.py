@@ -454,6 +454,7 @@ def test_kill_9_of_a_run_that_makes_all_anew(project: Path, undisturbed: dict[st
 def test_a_run_that_is_resumed_keeps_its_threads(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums in another order would differ in their last digits from those of the results that are kept."""
     monkeypatch.setattr(costs, "cores", lambda: 2)
+    monkeypatch.setattr(costs, "THREADS_FROM", 1)
 
     def interrupt(done: int, total: int, outcome: Outcome) -> None:
         raise KeyboardInterrupt
