@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -409,10 +408,12 @@ def _described(source: TableSource) -> dict[str, Any]:
 @cache
 def backend_version(name: str) -> str:
     """Return the version of an array library, so that results of another one, or of the fall-back, are not kept."""
+    from importlib import metadata
+
     for package in (name, f"{name}-cuda12x", f"{name}-cuda13x", f"{name}-cuda11x"):
         try:
-            return f"{package} {importlib.metadata.version(package)}"
-        except importlib.metadata.PackageNotFoundError:
+            return f"{package} {metadata.version(package)}"
+        except metadata.PackageNotFoundError:
             continue
     return "not installed"
 
@@ -420,6 +421,8 @@ def backend_version(name: str) -> str:
 @cache
 def code_version() -> dict[str, str]:
     """Return what a result depends on beside its inputs: the package's files and the numerical libraries."""
+    from importlib import metadata
+
     package = Path(__file__).resolve().parents[1]
     folders = [package, package.parent / "data_fetch"]
     hasher = hashlib.sha256()
@@ -431,8 +434,8 @@ def code_version() -> dict[str, str]:
     versions = {"tiva": __version__, "files": hasher.hexdigest()}
     for name in _NUMERICS:
         try:
-            versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
             versions[name] = "not installed"
     return versions
 
