@@ -78,6 +78,9 @@ PLACES = {
     "after a prefix": whole("<x:sheetData>", ONE, f"</x:sheetData><x>{CELL}</x>"),
     "after no cells": whole("<sheetData/>", CELL),
     "no list of cells": whole("", CELL),
+    "a list within": sheet(f"{ONE}<sheetData/>{CELL}"),
+    "a second list": sheet(f"{ONE}</sheetData><sheetData>{CELL}"),
+    "a list with a name space": whole('<sheetData xmlns:y="u">', ONE, f"</sheetData><sheetData>{CELL}</sheetData>"),
 }  # fmt: skip
 
 

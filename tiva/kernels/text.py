@@ -307,17 +307,17 @@ _is_instruction = compiled(_instructs)
 
 
 def _turns(xml: Any, at: int, last: Any) -> bool:
-    """Return whether ``<sheetData>``, ``</sheetData`` or ``</c`` begins here, and keep where the next tag is."""
-    if xml[at + 1] == 115 and xml[at + 2] == 104 and xml[at + 6] == 68 and xml[at + 9] == 97 and xml[at + 10] == 62:
-        last[4] = 1
+    """Return whether ``<sheetData``, ``</sheetData`` or ``</c`` begins here, and keep where the next tag is."""
+    if xml[at + 1] == 115 and xml[at + 2] == 104 and xml[at + 6] == 68 and xml[at + 9] == 97:
+        last[4] = 1 if xml[at + 10] == 62 and last[4] == 0 else 3
         return True
     if xml[at + 1] != 47:
         return False
     if xml[at + 2] == 115 and xml[at + 3] == 104 and xml[at + 7] == 68:
-        last[4] = 0
+        last[4] = 3
         return True
     if xml[at + 2] == 99 and (xml[at + 3] == 62 or _is_blank(xml[at + 3])):
-        last[4] = min(last[4], 1)
+        last[4] = 1 if last[4] == 2 else last[4]
         return True
     return False
 
@@ -352,7 +352,7 @@ def sheet_numbers_python(
         Shape (styles,), bool: the styles whose numbers are no dates.
     last
         Shape (5,), changed: row and column of the cell before, last row and last column with a value, all -1 at first;
-        and where the piece begins: outside the cells of the sheet (0, at first), among them (1), in a cell (2).
+        and where the piece begins: before the cells of the sheet (0), among them (1), in a cell (2), after them (3).
     rest
         Shape (bytes,), uint8, written: the XML without the plain numbers.
     places
