@@ -16,8 +16,11 @@ from tests.batch.conftest import contents
 from tests.paths import ROOT
 from tiva.batch import run_plan, workers
 from tiva.batch.costs import Estimate
+from tiva.batch.execute import Outcome
 from tiva.batch.jobs import Group, expand
 from tiva.batch.plan import read_plan
+from tiva.batch.runner import _without
+from tiva.batch.settings import rest_of
 
 
 def groups(project: Path) -> tuple[Group, ...]:
@@ -130,3 +133,13 @@ def test_a_run_imports_nothing_heavy_before_its_workers_begin_to() -> None:
     code = "import sys, tiva.batch.runner; print([m for m in ('numpy', 'pandas', 'xarray') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_left_of_a_table_is_estimated_by_the_jobs_that_are_left(project: Path) -> None:
+    group = expand(read_plan(project / "plan.toml"))[0]
+    first, second = (rest_of(group, [job]).cost for job in group.jobs)
+    assert first.seconds + second.seconds == pytest.approx(group.cost.seconds + group.cost.shared)
+    assert first.seconds < group.cost.seconds
+    assert rest_of(group, group.jobs) == group
+    kept = {group.jobs[0].id: Outcome(group.jobs[0].id, "", "ok")}
+    assert _without([group], kept)[0].cost == second

@@ -248,9 +248,9 @@ def test_the_kernel_and_its_plain_twin(compiled: bool) -> None:
     padded = np.frombuffer(xml + bytes(kernels.LOOK), np.uint8)
     rest, places, values = np.empty(len(xml), np.uint8), np.empty((99, 2), np.int32), np.empty(99)
     scan = kernels.sheet_numbers if compiled else kernels.sheet_numbers_python
-    last = np.full(4, -1, np.int64)
+    last = np.array([-1, -1, -1, -1, 1], np.int64)
     consumed, copied, count = scan(padded, len(xml), np.array([True, True]), last, rest, places, values)
-    assert (consumed, count, last.tolist()) == (len(xml), 21, [8, 1, 8, 4])
+    assert (consumed, count, last.tolist()) == (len(xml), 21, [8, 1, 8, 4, 1])
     assert rest[:copied].tobytes().count(b"<c ") == 1
     assert places[20].tolist() == [8, 1]
     assert values[20] == -0.002

@@ -21,7 +21,7 @@ from tiva.batch.journal import Journal, is_whole, last_outcomes, read_events
 from tiva.batch.lock import PROBE, locked
 from tiva.batch.plan import read_plan, refusal
 from tiva.batch.progress import Callback, Progress
-from tiva.batch.settings import Settings, layout_of, needed, scheduler_of, settle
+from tiva.batch.settings import Settings, layout_of, needed, rest_of, scheduler_of, settle
 from tiva.batch.specs import Plan
 from tiva.batch.stopping import stoppable
 from tiva.batch.workers import Event, run_local
@@ -284,7 +284,7 @@ def _leaving(plan: Plan, groups: Sequence[Group], events: Sequence[Mapping[str, 
 def _without(groups: Sequence[Group], kept: Mapping[str, Outcome]) -> list[Group]:
     """Return the groups without the jobs that are kept."""
     left = ((group, tuple(job for job in group.jobs if job.id not in kept)) for group in groups)
-    return [replace(group, jobs=jobs) for group, jobs in left if jobs]
+    return [rest_of(group, jobs) for group, jobs in left if jobs]
 
 
 def _kept(plan: Plan, groups: Sequence[Group]) -> dict[str, Outcome]:

@@ -129,13 +129,14 @@ def _parts(group: Group, count: int) -> list[Group]:
         middle = done + job.seconds / 2
         parts[min(count - 1, int(count * middle / whole)) if whole else 0].append(job)
         done += job.seconds
-    return [_part(group, jobs, whole) for jobs in parts if jobs]
+    return [rest_of(group, sorted(jobs, key=lambda job: -job.seconds)) for jobs in parts if jobs]
 
 
-def _part(group: Group, jobs: list[Job], whole: float) -> Group:
+def rest_of(group: Group, jobs: Sequence[Job]) -> Group:
+    """Return a group of some of its jobs, with the estimate of these."""
+    whole = sum(job.seconds for job in group.jobs)
     share = sum(job.seconds for job in jobs) / whole if whole else 1.0
-    ordered = sorted(jobs, key=lambda job: -job.seconds)
-    return replace(group, jobs=tuple(ordered), cost=group.cost.part(share))
+    return replace(group, jobs=tuple(jobs), cost=group.cost.part(share))
 
 
 def layout_of(groups: Sequence[Group], settings: Settings) -> costs.Layout:

@@ -14,6 +14,13 @@ SHORT_CELLS = -2
 """Cells without a column number (records 12 to 18), which the parser of workbooks leaves out."""
 
 
+def _four(stream: Any, at: int) -> int:
+    return int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * (int(stream[at + 2]) + 256 * int(stream[at + 3])))
+
+
+_number = compiled(_four, inline="always")
+
+
 def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: IntArray, extent: IntArray) -> int:
     """Find the error values among the cells of a sheet.
 
@@ -61,11 +68,11 @@ def error_cells_python(stream: Any, rows: IntArray, columns: IntArray, codes: In
         if at + size > end:
             return DAMAGED
         if kind == 0 and size >= 4:
-            row = int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * int(stream[at + 2]))
+            row = _number(stream, at)
         elif 12 <= kind <= 18 and row >= 0:
             return SHORT_CELLS
         elif 2 <= kind <= 11 and size >= 4 and row >= 0:
-            column = int(stream[at]) + 256 * (int(stream[at + 1]) + 256 * int(stream[at + 2]))
+            column = _number(stream, at)
             extent[0], extent[1] = max(row, extent[0]), max(column, extent[1])
             if (kind == 3 or kind == 11) and size >= 9:
                 if found < rows.size:

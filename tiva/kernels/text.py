@@ -297,6 +297,34 @@ def _foreign(xml: Any, at: int) -> bool:
 _is_foreign = compiled(_foreign)
 
 
+def _instructs(xml: Any, at: int) -> bool:
+    """Return whether the tag is an instruction other than the declaration of XML, ``<?xml ``."""
+    declares = xml[at + 2] == 120 and xml[at + 3] == 109 and xml[at + 4] == 108 and _is_blank(xml[at + 5])
+    return bool(xml[at + 1] == 63 and not declares)
+
+
+_is_instruction = compiled(_instructs)
+
+
+def _turns(xml: Any, at: int, last: Any) -> bool:
+    """Return whether ``<sheetData``, ``</sheetData`` or ``</c`` begins here, and keep where the next tag is."""
+    if xml[at + 1] == 115 and xml[at + 2] == 104 and xml[at + 6] == 68 and xml[at + 9] == 97:
+        last[4] = 1 if xml[at + 10] == 62 and last[4] == 0 else 3
+        return True
+    if xml[at + 1] != 47:
+        return False
+    if xml[at + 2] == 115 and xml[at + 3] == 104 and xml[at + 7] == 68:
+        last[4] = 3
+        return True
+    if xml[at + 2] == 99 and (xml[at + 3] == 62 or _is_blank(xml[at + 3])):
+        last[4] = 1 if last[4] == 2 else last[4]
+        return True
+    return False
+
+
+_opens_or_closes = compiled(_turns)
+
+
 def _copied(xml: Any, start: int, end: int, out: Any, at: int) -> int:
     for k in range(start, end):
         out[at + k - start] = xml[k]
@@ -323,7 +351,8 @@ def sheet_numbers_python(
     plain
         Shape (styles,), bool: the styles whose numbers are no dates.
     last
-        Shape (4,), changed, all -1 at first: row and column of the cell before, last row and last column with a value.
+        Shape (5,), changed: row and column of the cell before, last row and last column with a value, all -1 at first;
+        and where the piece begins: before the cells of the sheet (0), among them (1), in a cell (2), after them (3).
     rest
         Shape (bytes,), uint8, written: the XML without the plain numbers.
     places
@@ -335,7 +364,7 @@ def sheet_numbers_python(
     -------
     consumed, copied, count : int
         Bytes read and copied, and how many numbers; ``consumed`` is :data:`UNUSUAL` where cells have no address or are
-        not in order, tags have prefixes, or there are comments or sections of plain text.
+        not in order or within each other, tags have prefixes, or there are comments or sections of plain text.
 
     References
     ----------
@@ -348,19 +377,21 @@ def sheet_numbers_python(
             continue
         if at + LOOK > xml.size:
             break
-        if xml[at + 1] == 33 or _is_foreign(xml, at):
+        if xml[at + 1] == 33 or _is_foreign(xml, at) or _is_instruction(xml, at):
             return UNUSUAL, 0, 0
-        if xml[at + 1] == 47 and xml[at + 2] == 115 and xml[at + 7] == 68:  # </sheetData
-            last[0] = _LAST_ROW
+        if _opens_or_closes(xml, at, last):
+            at += 3
+            continue
         if xml[at + 1] != 99 or not (xml[at + 2] == 62 or xml[at + 2] == 47 or _is_blank(xml[at + 2])):
             at += 1
             continue
         row, column, style, end = _cell_tag(xml, at)
-        if row < 0 or end < 0 or not (row > last[0] or (row == last[0] and column > last[1])):
+        ordered = row > last[0] or (row == last[0] and column > last[1])
+        if row < 0 or end < 0 or not ordered or last[4] != 1:
             return UNUSUAL, 0, 0
         last[0], last[1] = row, column
         if xml[end - 2] != 47:
-            last[2], last[3] = row, max(column, last[3])
+            last[2], last[3], last[4] = row, max(column, last[3]), 2
         number = 0 <= style < plain.size and plain[style] and xml[end] == 60 and xml[end + 1] == 118
         if number and xml[end + 2] == 62:
             value, after = decimal(xml, end + 3, at + LOOK - 8)
@@ -371,6 +402,7 @@ def sheet_numbers_python(
                 places[count, 0], places[count, 1], values[count] = row, column, value
                 count += 1
                 at = kept = after + 8
+                last[4] = 1
                 continue
         at = end
     return at, _copy(xml, kept, at, rest, copied), count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import io
 import re
 import struct
@@ -11,16 +10,19 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from tiva.readers._xml import elements
 
 _CHUNK = 1 << 22
 _LONGEST = 1 << 13
 """Bytes of a cell's XML at most: the overlap between pieces."""
 
-_MARKS = (b't="e"', b"t='e'")
+_MARK = re.compile(rb"\bt\s*=\s*[\"']e[\"']")
 _CELL = re.compile(
-    rb"<(?:\w+:)?c\b(?P<attributes>[^>]*\bt=[\"']e[\"'][^>]*?)(?:/>|>(?P<inside>.*?)</(?:\w+:)?c\s*>)", re.DOTALL
+    rb"<(?:\w+:)?c\b(?P<attributes>[^>]*\bt\s*=\s*[\"']e[\"'][^>]*?)(?:/>|>(?P<inside>.*?)</(?:\w+:)?c\s*>)", re.DOTALL
 )
-_ADDRESS = re.compile(rb"\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
+_ADDRESS = re.compile(rb"\br\s*=\s*[\"']([A-Z]{1,3})(\d{1,7})[\"']")
 _VALUE = re.compile(rb"<(?:\w+:)?v[^>]*>([^<]*)</")
 
 _FORMULA_MARK = b"f>"
@@ -28,12 +30,10 @@ _FORMULA = re.compile(
     rb"<(?:\w+:)?c\b(?P<attributes>[^>]*[^>/])>\s*<(?:\w+:)?f\b[^>]*(?:/>|>[^<]*</(?:\w+:)?f>)\s*"
     rb"(?:<(?:\w+:)?v\s*/>|<(?:\w+:)?v></(?:\w+:)?v>)?\s*</(?:\w+:)?c\s*>"
 )
-_TEXT = re.compile(rb"\bt=[\"']str[\"']")
+_TEXT = re.compile(rb"\bt\s*=\s*[\"']str[\"']")
 """Mark of a formula whose result is text, which may be empty."""
 
 NOT_CALCULATED = "a formula without a value"
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\b([^>]*)/?>")
-_RELATION = re.compile(rb"<(?:\w+:)?Relationship\b([^>]*)/?>")
 
 _BINARY_SHEET = b"\x9c\x01"
 """Type of the record of a sheet in a binary workbook: BrtBundleSh, 156 ([MS-XLSB])."""
@@ -93,41 +93,68 @@ def restore(grid: list[list[Any]], found: Iterable[Place]) -> None:
             grid[row][column] = text
 
 
-def attribute(name: str, attributes: bytes) -> str:
-    """Return the value of an attribute of an XML tag, empty where it has none."""
-    match = re.search(rb"(?<![\w])" + name.encode() + rb"=(?:\"([^\"]*)\"|'([^']*)')", attributes)
-    return html.unescape((match[1] or match[2] or b"").decode("utf-8", errors="replace")) if match else ""
+def members(archive: zipfile.ZipFile) -> dict[str, str]:
+    """Return the parts of a workbook by their names in small letters with plain slashes, as the parser finds them.
+
+    Raises
+    ------
+    ValueError
+        Two parts have one name.
+    """
+    found: dict[str, str] = {}
+    for name in archive.namelist():
+        key = name.replace("\\", "/").lower()
+        if key in found:
+            raise ValueError(f"two parts are called {name!r}, in large or small letters")
+        found[key] = name
+    return found
 
 
 def sheet_part(archive: zipfile.ZipFile, sheet: str) -> str | None:
     """Return the member that holds a sheet, ``None`` in a workbook of another kind."""
-    names = set(archive.namelist())
+    names = members(archive)
     for book, sheets in (("xl/workbook.xml", _xml_sheets), ("xl/workbook.bin", _binary_sheets)):
         relations = f"xl/_rels/{book.removeprefix('xl/')}.rels"
-        if not {book, relations} <= names:
+        if not {book, relations} <= names.keys():
             continue
-        parts = _RELATION.findall(archive.read(relations))
-        targets = {attribute("Id", found): attribute("Target", found) for found in parts}
-        for name, identity in sheets(archive.read(book)):
+        targets = _targets(archive.read(names[relations]))
+        for name, identity in sheets(archive.read(names[book])):
             if name == sheet:
                 return _member(names, targets.get(identity, ""))
         raise ValueError(f"the sheet {sheet!r} is not in the list of sheets")
     return None
 
 
-def _member(names: set[str], target: str) -> str:
+def _member(names: dict[str, str], target: str) -> str:
     """Return the member that a relation names, from the root or from the folder ``xl``, in any case, as the parser."""
     part = target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
-    for name in names:
-        if name.replace("\\", "/").lower() == part.lower():
-            return name
-    raise ValueError(f"the part {part!r} of a sheet is missing")
+    if part.lower() not in names:
+        raise ValueError(f"the part {part!r} of a sheet is missing")
+    return names[part.lower()]
 
 
-def _xml_sheets(book: bytes) -> Iterator[tuple[str, str]]:
-    """Yield name and relation of each sheet."""
-    for found in _SHEET.findall(book):
-        yield attribute("name", found), attribute("r:id", found)
+def _targets(relations: bytes) -> dict[str, str]:
+    """Return identity -> target."""
+    found: dict[str, str] = {}
+
+    def take(name: str, attributes: dict[str, str]) -> None:
+        if name == "Relationship":
+            found[attributes.get("Id", "")] = attributes.get("Target", "")
+
+    elements(io.BytesIO(relations), take)
+    return found
+
+
+def _xml_sheets(book: bytes) -> list[tuple[str, str]]:
+    """Return name and relation of each sheet."""
+    found: list[tuple[str, str]] = []
+
+    def take(name: str, attributes: dict[str, str]) -> None:
+        if name == "sheet":
+            found.append((attributes.get("name", ""), attributes.get("r:id", attributes.get("relationships:id", ""))))
+
+    elements(io.BytesIO(book), take)
+    return found
 
 
 def _binary_sheets(book: bytes) -> Iterator[tuple[str, str]]:
@@ -153,7 +180,7 @@ def _errors(archive: zipfile.ZipFile, part: str) -> Iterator[Place]:
     with archive.open(part) as handle:
         while piece := handle.read(_CHUNK):
             piece = kept + piece
-            if any(mark in piece for mark in _MARKS):
+            if _MARK.search(piece):
                 for found in _CELL.finditer(piece):
                     value = _VALUE.search(found["inside"] or b"")
                     text = "#ERROR!" if value is None else value[1].decode("ascii", errors="replace")
@@ -175,22 +202,31 @@ def _place(attributes: bytes) -> tuple[int, int]:
 
 def _binary_errors(stream: bytes) -> Iterator[Place]:
     """Yield row, column (counted from 0) and text of each error value of a binary sheet."""
+    count, _, _ = binary_cells(stream)
+    if count:
+        _, _, errors = binary_cells(stream, count)
+        for row, column, code in errors.T.tolist():
+            yield row, column, _CODES.get(code, f"#ERROR {code}!")
+
+
+def binary_cells(stream: bytes, most: int = 0) -> tuple[int, tuple[int, int], NDArray[np.int64]]:
+    """Return how many error values a binary sheet has, how far its cells reach, and the first of its error values.
+
+    Raises
+    ------
+    ValueError
+        The sheet is damaged, or its cells are stored in a form that the parser leaves out.
+    """
     from tiva.kernels.biff import DAMAGED, SHORT_CELLS, error_cells, error_cells_python
 
     scan = error_cells if len(stream) >= COMPILED_FROM else error_cells_python
-    data = np.frombuffer(stream, dtype=np.uint8)
-    reach = np.zeros(2, dtype=np.int64)
-    rows, columns, codes = (np.zeros(0, dtype=np.int64) for _ in range(3))
-    count = int(scan(data, rows, columns, codes, reach))
+    reach, errors = np.full(2, -1, dtype=np.int64), np.zeros((3, most), dtype=np.int64)
+    count = int(scan(np.frombuffer(stream, dtype=np.uint8), errors[0], errors[1], errors[2], reach))
     if count == DAMAGED:
         raise ValueError("the stream of records ends inside a record")
     if count == SHORT_CELLS:
         raise ValueError("cells in the short form of records 12 to 18; save the workbook as xlsx")
-    if count:
-        rows, columns, codes = (np.zeros(count, dtype=np.int64) for _ in range(3))
-        scan(data, rows, columns, codes, reach)
-    for row, column, code in zip(rows.tolist(), columns.tolist(), codes.tolist(), strict=True):
-        yield row, column, _CODES.get(code, f"#ERROR {code}!")
+    return count, (int(reach[0]), int(reach[1])), errors
 
 
 def column_number(letters: bytes) -> int:

@@ -9,12 +9,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from xml.parsers.expat import ExpatError
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tiva.kernels.arrays import FloatArray
-from tiva.readers._cell_errors import attribute, sheet_part
+from tiva.readers._cell_errors import members, sheet_part
+from tiva.readers._xml import elements
 
 SCANNED_FROM = 4 << 20
 """Bytes of a worksheet from which the compiled scan is worth its start."""
@@ -25,10 +27,6 @@ PIECE = 4 << 20
 _SMALLEST_CELL = 20
 """Bytes of the shortest plain number are more."""
 
-_STYLES = re.compile(rb"<(?:\w+:)?cellXfs\b.*?</(?:\w+:)?cellXfs\s*>", re.DOTALL)
-_STYLE = re.compile(rb"<(?:\w+:)?xf\b([^>]*)")
-_FORMAT = re.compile(rb"<(?:\w+:)?numFmt\b([^>]*)")
-
 _PLAIN_FORMATS = frozenset([*range(14), *range(37, 45), 48, 49])
 """Numbers of built-in formats that show no date or time (ECMA-376 part 1, 18.8.30; the others are left)."""
 
@@ -37,10 +35,10 @@ _SILENT = re.compile(
 )
 """Parts of a format that say nothing about dates: text, escaped characters, colours, conditions."""
 
-_DATE = re.compile(r"[dmyhse\[]", re.IGNORECASE)
+_DATE = re.compile(r"[admyhse\[]", re.IGNORECASE)
 _EXPONENT = re.compile(r"0E[+-]0", re.IGNORECASE)
 
-_UNUSED = ("xl/worksheets/", "xl/media/", "xl/drawings/", "xl/charts/", "docProps/")
+_UNUSED = ("xl/worksheets/", "xl/media/", "xl/drawings/", "xl/charts/", "docprops/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +95,11 @@ def without_numbers(content: bytes, sheets: Iterable[str]) -> tuple[bytes, dict[
     """
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         parts = {name: part for name in sheets if (part := sheet_part(archive, name)) is not None}
-        large = {n: p for n, p in parts.items() if p.endswith(".xml") and archive.getinfo(p).file_size >= SCANNED_FROM}
+        large = {
+            n: p
+            for n, p in parts.items()
+            if not p.lower().endswith(".bin") and archive.getinfo(p).file_size >= SCANNED_FROM
+        }
         if not large:
             return content, {}
         plain = plain_styles(archive)
@@ -109,34 +111,63 @@ def without_numbers(content: bytes, sheets: Iterable[str]) -> tuple[bytes, dict[
         out = io.BytesIO()
         with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as reduced:
             for name in archive.namelist():
-                if name in kept or not name.startswith(_UNUSED):
+                if name in kept or not name.lower().startswith(_UNUSED):
                     reduced.writestr(name, rest[name] if name in rest else archive.read(name))
     return out.getvalue(), {name: numbers for name, (_, numbers) in scanned.items()}
 
 
 def plain_styles(archive: zipfile.ZipFile) -> NDArray[np.bool_]:
     """Return for each cell style of a workbook whether its numbers are surely no dates or times."""
-    if "xl/styles.xml" not in archive.namelist():
+    part = members(archive).get("xl/styles.xml")
+    if part is None:
         return np.ones(1, dtype=np.bool_)
-    xml = archive.read("xl/styles.xml")
-    codes = {attribute("numFmtId", f): attribute("formatCode", f) for f in _FORMAT.findall(xml)}
-    section = _STYLES.search(xml)
-    styles = _STYLE.findall(section[0]) if section else []
-    return np.array([_is_plain(attribute("numFmtId", style) or "0", codes) for style in styles], dtype=np.bool_)
+    styles = _Styles()
+    try:
+        with archive.open(part) as handle:
+            elements(handle, styles.start, styles.end)
+    except ExpatError:
+        return np.zeros(0, dtype=np.bool_)
+    return np.array([_is_plain(number, styles.codes) for number in styles.cells], dtype=np.bool_)
 
 
-def _is_plain(number: str, codes: dict[str, str]) -> bool:
+class _Styles:
+    """Formats by number, each with all codes given for it, and the format of each style of cells."""
+
+    def __init__(self) -> None:
+        self.codes: dict[str, list[str]] = {}
+        self.cells: list[str] = []
+        self.inside: list[str] = []
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Take a tag; formats of conditional formatting stand elsewhere."""
+        number = attributes.get("numFmtId", "0")
+        if name == "numFmt" and "numFmts" in self.inside:
+            self.codes.setdefault(number, []).append(attributes.get("formatCode", ""))
+        elif name == "xf" and "cellXfs" in self.inside:
+            self.cells.append(number)
+        self.inside.append(name)
+
+    def end(self, _: str) -> None:
+        """Leave an element."""
+        self.inside.pop()
+
+
+def _is_plain(number: str, codes: dict[str, list[str]]) -> bool:
     if number in codes:
-        code = _EXPONENT.sub("", _SILENT.sub("", codes[number]))
-        return _DATE.search(code) is None or code.strip().lower() == "general"
+        return all(_shows_no_date(code) for code in codes[number])
     return number.isdecimal() and int(number) in _PLAIN_FORMATS
+
+
+def _shows_no_date(code: str) -> bool:
+    bare = _EXPONENT.sub("", _SILENT.sub("", code))
+    return _DATE.search(bare) is None or bare.strip().lower() == "general"
 
 
 def _scan(archive: zipfile.ZipFile, part: str, plain: NDArray[np.bool_]) -> tuple[bytes, SheetNumbers] | None:
     """Return a worksheet without its plain numbers, and these; ``None`` where it cannot be scanned."""
     from tiva.kernels.text import LOOK, UNUSUAL, sheet_numbers
 
-    last = np.full(4, -1, dtype=np.int64)
+    last = np.array([-1, -1, -1, -1, 0], dtype=np.int64)
     rest, places, values = [], [], []
     with archive.open(part) as handle, ThreadPoolExecutor(1) as other:
         carried, piece = b"", handle.read(PIECE)
@@ -155,5 +186,7 @@ def _scan(archive: zipfile.ZipFile, part: str, plain: NDArray[np.bool_]) -> tupl
             places.append(where[:count].copy())
             values.append(numbers[:count].copy())
             carried, piece = (data[consumed:], following.result()) if piece else (b"", b"")
+    if not places:
+        return None
     reach = int(last[2]), int(last[3])
     return b"".join(rest), SheetNumbers(np.concatenate(places), np.concatenate(values), reach)

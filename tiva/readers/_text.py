@@ -89,7 +89,8 @@ def _cells(line: str, delimiter: str) -> list[str]:
     """Return the labels of a line, stripped; within quotes the delimiter is a part of them."""
     if '"' in line:
         with contextlib.suppress(csv.Error):
-            return [cell.strip() for cell in next(csv.reader([line.rstrip("\r\n")], delimiter=delimiter))]
+            found = csv.reader([line.rstrip("\r\n")], delimiter=delimiter, skipinitialspace=True)
+            return [cell.strip() for cell in next(found)]
     return [_clean(cell) for cell in line.split(delimiter)]
 
 

@@ -18,7 +18,7 @@ from tiva.errors import ReaderError, explain
 from tiva.kernels.arrays import FloatArray
 from tiva.readers._cell_errors import error_values, restore
 from tiva.readers._members import parsing
-from tiva.readers._sheet_extent import MAX_CELLS, extent
+from tiva.readers._sheet_extent import check_opening, extent, most_cells
 from tiva.readers._sheet_numbers import SheetNumbers, without_numbers
 from tiva.readers.source import check_packed
 
@@ -120,6 +120,7 @@ def sheet_names(source: Source, name: str) -> list[str]:
 def _workbook(source: Source, name: str) -> tuple[bytes, Any]:
     content = source.read_bytes(name)
     check_packed(source, name, content, MAX_CELLS_BYTES)
+    check_opening(content)
     return content, _parsed(content)
 
 
@@ -133,14 +134,16 @@ def _sheets(source: Source, member: str, content: bytes, workbook: Any, names: S
     """Return the cells of the sheets: the plain numbers of large ones by the compiled scan, all else by the parser."""
     rest, numbers = without_numbers(content, names)
     workbook = workbook if rest is content else _parsed(rest)
+    total, most = 0, most_cells(content)
     for name in names:
         row, column = numbers[name].extent if name in numbers else extent(rest, name)
-        if (row + 1) * (column + 1) > MAX_CELLS:
+        total += (row + 1) * (column + 1)
+        if total > most:
             raise ReaderError(
                 explain(
                     f"{member}: the sheet {name!r} reaches too far to be a table",
                     got=f"cells as far as {address(row, column)}",
-                    expected=f"at most {MAX_CELLS:,} cells within the last row and column",
+                    expected=f"at most {most:,} cells within the last rows and columns of its sheets",
                     do="delete stray cells beyond the table, or save it as csv",
                 ),
                 path=source.path,
