@@ -19,7 +19,7 @@ from tiva.batch.execute import Outcome
 from tiva.batch.jobs import expand
 from tiva.batch.plan import parse_plan, read_plan
 from tiva.batch.scenarios import StableModel, apply_scenario
-from tiva.batch.settings import evened, layout_of, settle
+from tiva.batch.settings import evened, fitting, layout_of, settle
 from tiva.errors import OutputError, PartialResultsWarning, PlanError, PlanWarning, UnknownLabelError, UsageError
 from tiva.terms import LEVELS
 
@@ -421,6 +421,13 @@ def test_parts_have_every_job_once(project: Path) -> None:
         assert [p.cost.seconds for p in parts] == sorted((p.cost.seconds for p in parts), reverse=True)
         assert all(part.jobs for part in parts)
         assert len({part.source.name for part in parts}) == len(groups)
+
+
+def test_a_table_is_not_cut_where_memory_takes_one_process_at_a_time(project: Path) -> None:
+    groups = expand(read_plan(project / "plan.toml"))
+    largest = max(g.cost.memory for g in groups)
+    assert [fitting(groups, m) for m in (1, largest, 2 * largest, 5 * largest)] == [1, 1, 2, 5]
+    assert len(evened(groups, fitting(groups, largest))) == len(groups)
 
 
 def test_parts_take_about_the_same_time() -> None:

@@ -113,6 +113,11 @@ def _most(groups: Sequence[Group]) -> int:
     return sum(max(1, len(g.jobs) // costs.LEAST_SHARED) for g in groups)
 
 
+def fitting(groups: Sequence[Group], memory: int) -> int:
+    """Return how many processes may work at one time in some bytes, at least one: tables are not cut for more."""
+    return max(1, memory // max((g.cost.memory for g in groups), default=1))
+
+
 def evened(groups: Sequence[Group], workers: int) -> list[Group]:
     """Return the groups, longest first, some of them cut so that all workers end at about the same time."""
     parts = costs.cuts([(g.cost, len(g.jobs)) for g in groups], workers)

@@ -27,7 +27,7 @@ from tiva.batch.execute import STATUS_KILLED, STATUS_MEMORY, STATUS_TIMEOUT, Out
 from tiva.batch.forking import FORKED, prepare, without_script
 from tiva.batch.jobs import Group, Job
 from tiva.batch.memory import Excess, Watch, resident
-from tiva.batch.settings import evened
+from tiva.batch.settings import evened, fitting
 from tiva.batch.threads import BLAS_VARIABLES, THREAD_VARIABLES, environment
 
 POLL_SECONDS = 0.5
@@ -135,7 +135,8 @@ def run_local(
     Event
         When a job begins and when it ends, in the order in which that happens.
     """
-    pool = _Pool(evened(groups, workers), work, workers, threads, memory, timeout)
+    together = min(workers, fitting(groups, memory))
+    pool = _Pool(evened(groups, together), work, workers, threads, memory, timeout)
     try:
         with Watch(lambda: tuple(pool.alive), memory):
             yield from pool.events()
